@@ -1,0 +1,85 @@
+"""What a network is made of, as plain settings; no torch here.
+
+The choice of parts lives in `CRNNConfig`; the parts themselves live in `uncial.nn`. Both training and reading need to
+know, without torch, how many time steps a line image of some width gives: that is `time_steps`.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CRNNConfig:
+    """A convolutional recurrent network, part by part.
+
+    Attributes:
+        height: of the line image, in pixels.
+        backbone: name in `nn.backbones.BACKBONES`: "residual", "shi2015" or "none".
+        kernel: side of the square convolution filters, in pixels of the layer's input (odd).
+        channels: of the stem and of each stage after it (residual backbone).
+        blocks: residual blocks in each stage, one number fewer than `channels`.
+        strides_down: stride down of the stem and of each stage; their product divides `height`.
+        strides_across: stride across of the stem and of each stage; their product is the pixels of one time step.
+        column: how a column of features becomes one vector: "max" (maximum over the rows), "stack" (all rows side by
+            side) or "sweep" (a recurrent sweep down and up the column, then the maximum).
+        recurrent: name in `nn.recurrent.RECURRENT`: "lstm", "gru", "simple" or "none".
+        recurrent_layers: how many, one upon the other.
+        recurrent_size: width of the state of each direction.
+        bidirectional: read from left to right and from right to left; False: left to right only.
+        shortcut: a second, convolutional head on the features before the recurrent layers, trained beside the first
+            (Retsinas et al. 2022, "Best practices for a handwritten text recognition system").
+        dropout: share of the features dropped in training between backbone, recurrent layers and head.
+    """
+
+    height: int = 64
+    backbone: str = "residual"
+    kernel: int = 3
+    channels: tuple[int, ...] = (32, 64, 128, 256)
+    blocks: tuple[int, ...] = (1, 2, 2)
+    strides_down: tuple[int, ...] = (2, 2, 2, 2)
+    strides_across: tuple[int, ...] = (2, 2, 2, 1)
+    column: str = "max"
+    recurrent: str = "lstm"
+    recurrent_layers: int = 2
+    recurrent_size: int = 256
+    bidirectional: bool = True
+    shortcut: bool = True
+    dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        """Check that the parts fit together."""
+        stages = len(self.channels)
+        if not (len(self.strides_down) == len(self.strides_across) == stages == len(self.blocks) + 1):
+            raise ValueError(
+                "channels, strides_down and strides_across need one number for the stem and one for each stage, "
+                "blocks one for each stage"
+            )
+        if self.kernel % 2 == 0 or self.kernel < 1:
+            raise ValueError(f"kernel is the odd side of a filter, not {self.kernel}")
+        numbers = (*self.channels, *self.blocks, *self.strides_down, *self.strides_across)
+        if min(*numbers, self.recurrent_size, self.recurrent_layers) < 1:
+            raise ValueError("channels, blocks, strides, recurrent_size and recurrent_layers are at least 1")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout lies in [0, 1), not {self.dropout}")
+        if self.height % self.step_height:
+            raise ValueError(f"height {self.height} is not a multiple of the strides down, {self.step_height}")
+
+    @property
+    def step_width(self) -> int:
+        """Image pixels across that one time step stands for."""
+        return {"residual": _product(self.strides_across), "shi2015": 4, "none": 1}.get(self.backbone, 1)
+
+    @property
+    def step_height(self) -> int:
+        """Image pixels down that one row of the feature map stands for."""
+        return {"residual": _product(self.strides_down), "shi2015": 16, "none": 1}.get(self.backbone, 1)
+
+    def time_steps(self, width: int) -> int:
+        """Time steps that a line image of `width` pixels gives: T = ceil(width / step_width)."""
+        return -(-width // self.step_width)
+
+
+def _product(numbers: tuple[int, ...]) -> int:
+    result = 1
+    for number in numbers:
+        result *= number
+    return result

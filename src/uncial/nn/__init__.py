@@ -1,0 +1,1 @@
+"""The network: the only home of torch modules."""

@@ -1,0 +1,157 @@
+"""CNN backbones: a line image becomes a feature map, smaller and deeper.
+
+A backbone maps (N, 1, H, W) to (N, C, H / step_height, ceil(W / step_width)). It receives the true width of each line
+and keeps every column beyond it at zero, before each convolution, so that a line gives the same features whatever it
+is padded to. New members go into `BACKBONES`.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from uncial.architecture import CRNNConfig
+
+
+def column_mask(lengths: Tensor, width: int, like: Tensor) -> Tensor:
+    """1 for columns inside a line and 0 beyond.
+
+    Args:
+        lengths: (N,) true widths, in columns of the map to be masked.
+        width: columns of the map.
+        like: gives dtype and device.
+
+    Returns:
+        (N, 1, 1, width).
+    """
+    columns = torch.arange(width, device=like.device)
+    return (columns[None, :] < lengths[:, None]).to(like.dtype)[:, None, None, :]
+
+
+class ConvNorm(nn.Module):
+    """Convolution and batch normalisation; the input is masked, the output is not."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: tuple[int, int] = (1, 1)) -> None:
+        """Filters of `kernel` x `kernel` pixels, moved by `stride` (down, across)."""
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
+        self.norm = nn.BatchNorm2d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, outputs, ceil(H / down), ceil(W / across))."""
+        return self.norm(self.conv(x))  # type: ignore[no-any-return]
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions beside a short cut (He et al. 2016, "Deep residual learning", basic block)."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: tuple[int, int]) -> None:
+        """The first convolution and the short cut move by `stride` (down, across)."""
+        super().__init__()
+        self.first = ConvNorm(inputs, outputs, kernel, stride)
+        self.second = ConvNorm(outputs, outputs, kernel)
+        same = inputs == outputs and stride == (1, 1)
+        self.shortcut = nn.Identity() if same else ConvNorm(inputs, outputs, 1, stride)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """(N, C, H, W) and the mask of the output's columns -> (N, outputs, H', W'), masked."""
+        inner = functional.relu(self.first(x)) * mask
+        return functional.relu(self.second(inner) + self.shortcut(x)) * mask
+
+
+class ResidualBackbone(nn.Module):
+    """A strided stem, then stages of residual blocks, each stage opening with its stride."""
+
+    def __init__(self, config: CRNNConfig) -> None:
+        """Channels, blocks, strides and kernel as configured."""
+        super().__init__()
+        strides = tuple(zip(config.strides_down, config.strides_across, strict=True))
+        self.stem = ConvNorm(1, config.channels[0], config.kernel, strides[0])
+        stages = []
+        for stage, count in enumerate(config.blocks, start=1):
+            before, after = config.channels[stage - 1 : stage + 1]
+            blocks = [ResidualBlock(before, after, config.kernel, strides[stage])]
+            blocks += [ResidualBlock(after, after, config.kernel, (1, 1)) for _ in range(count - 1)]
+            stages.append(nn.ModuleList(blocks))
+        self.stages = nn.ModuleList(stages)
+        self.across = config.strides_across
+        self.channels = config.channels[-1]
+        self.rows = config.height // config.step_height
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 1, H, W) with widths (N,) -> the feature map and its widths (N,) in time steps."""
+        lengths = _strided(lengths, self.across[0])
+        x = functional.relu(self.stem(x))
+        x = x * column_mask(lengths, x.shape[3], x)
+        for blocks, across in zip(self.stages, self.across[1:], strict=True):
+            lengths = _strided(lengths, across)
+            mask = column_mask(lengths, -(-x.shape[3] // across), x)
+            for block in blocks:  # type: ignore[attr-defined]
+                x = block(x, mask)
+        return x, lengths
+
+
+class ShiBackbone(nn.Module):
+    """The seven convolutions of the classical CRNN.
+
+    Source: Shi, Bai, Yao 2015, "An end-to-end trainable neural network for image-based sequence recognition", table 1.
+    The paper's last 2 x 2 convolution loses one column; here the map is padded by one on the right instead, so that
+    T = ceil(W / 4). Line images of 64 px leave three rows where the paper's 32 px leave one.
+    """
+
+    def __init__(self, config: CRNNConfig) -> None:
+        """Filters of `config.kernel` in the first six convolutions; all else as in the paper."""
+        super().__init__()
+        sizes = (64, 128, 256, 256, 512, 512)
+        inputs = (1, *sizes[:-1])
+        self.convs = nn.ModuleList(
+            nn.Conv2d(i, o, config.kernel, padding=config.kernel // 2) for i, o in zip(inputs, sizes, strict=True)
+        )
+        self.norms = nn.ModuleDict({"4": nn.BatchNorm2d(512), "5": nn.BatchNorm2d(512)})
+        self.pools = {0: (2, 2), 1: (2, 2), 3: (2, 1), 5: (2, 1)}
+        self.last = nn.Conv2d(512, 512, 2)
+        self.channels = 512
+        self.rows = config.height // 16 - 1
+        if self.rows < 1:
+            raise ValueError(f"the shi2015 backbone needs a height of at least 32, not {config.height}")
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 1, H, W) with widths (N,) -> the feature map and its widths (N,) in time steps."""
+        for index, conv in enumerate(self.convs):
+            x = conv(x)
+            if str(index) in self.norms:
+                x = self.norms[str(index)](x)
+            x = functional.relu(x)
+            x = x * column_mask(lengths, x.shape[3], x)
+            if index in self.pools:
+                down, across = self.pools[index]
+                x = functional.max_pool2d(x, (down, across), ceil_mode=True)
+                lengths = _strided(lengths, across)
+        x = functional.relu(self.last(functional.pad(x, (0, 1))))
+        return x * column_mask(lengths, x.shape[3], x), lengths
+
+
+class NoBackbone(nn.Module):
+    """The raw pixel columns: each column of the line image is one time step."""
+
+    def __init__(self, config: CRNNConfig) -> None:
+        """One channel, all rows."""
+        super().__init__()
+        self.channels = 1
+        self.rows = config.height
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """The line images themselves."""
+        return x, lengths
+
+
+def _strided(lengths: Tensor, across: int) -> Tensor:
+    return torch.div(lengths + (across - 1), across, rounding_mode="floor")
+
+
+BACKBONES: dict[str, Callable[[CRNNConfig], nn.Module]] = {
+    "residual": ResidualBackbone,
+    "shi2015": ShiBackbone,
+    "none": NoBackbone,
+}

@@ -1,0 +1,120 @@
+"""The convolutional recurrent network, put together from its parts.
+
+A CNN backbone finds strokes and loops and keeps their place; its map is cut into slices from left to right and each
+column becomes one vector; recurrent layers read the slices in the light of their neighbours; a linear head gives, for
+each slice, the logits of every grapheme and of the CTC blank. Beside it a shortcut head reads the same slices without
+context; it helps training and shows what context is worth.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from uncial.architecture import CRNNConfig
+from uncial.config import choose
+from uncial.nn.backbones import BACKBONES
+from uncial.nn.recurrent import RECURRENT, ColumnSweep, RecurrentLayers
+
+COLUMNS = ("max", "stack", "sweep")
+
+
+class CRNN(nn.Module):
+    """Line images to logits."""
+
+    def __init__(self, config: CRNNConfig, classes: int) -> None:
+        """Build the parts that the config names.
+
+        Args:
+            config: the parts.
+            classes: graphemes of the alphabet plus one for the blank (class 0).
+
+        Raises:
+            ConfigError: the config names a part that does not exist.
+        """
+        super().__init__()
+        choose(RECURRENT, "recurrent layer", config.recurrent)
+        choose({name: name for name in COLUMNS}, "column", config.column)
+        self.config = config
+        self.backbone = choose(BACKBONES, "backbone", config.backbone)(config)
+        channels = int(self.backbone.channels)  # type: ignore[arg-type]
+        self.sweep = ColumnSweep(config.recurrent, channels) if config.column == "sweep" else None
+        if self.sweep is not None:
+            channels = self.sweep.channels
+        features = channels * int(self.backbone.rows) if config.column == "stack" else channels  # type: ignore[arg-type]
+        self.recurrent = RecurrentLayers(
+            config.recurrent,
+            features,
+            config.recurrent_size,
+            config.recurrent_layers,
+            config.bidirectional,
+            config.dropout,
+        )
+        self.dropout = nn.Dropout(config.dropout)
+        self.head = nn.Linear(self.recurrent.size, classes)
+        self.shortcut = nn.Conv1d(features, classes, 3, padding=1) if config.shortcut else None
+
+    def slices(self, images: Tensor, widths: Tensor) -> tuple[Tensor, Tensor]:
+        """The features of each slice, before any recurrent layer.
+
+        Args:
+            images: (N, 1, H, W) ink, 0 paper to 1 dark; columns at and beyond a line's width are 0.
+            widths: (N,) true widths in pixels.
+
+        Returns:
+            (N, T, F) features and (N,) time steps of each line.
+        """
+        x, lengths = self.backbone(images, widths)
+        if self.sweep is not None:
+            x = self.sweep(x)
+        x = x.flatten(1, 2) if self.config.column == "stack" else x.amax(dim=2)
+        return x.transpose(1, 2), lengths
+
+    def shortcut_logits(self, slices: Tensor) -> Tensor:
+        """(N, T, F) features -> (N, T, C) logits of the shortcut head: each slice read without context.
+
+        The features are zero beyond a line's last slice, so padding does not reach into the line.
+        """
+        if self.shortcut is None:
+            raise ValueError("this network has no shortcut head")
+        return self.shortcut(slices.transpose(1, 2)).transpose(1, 2)  # type: ignore[no-any-return]
+
+    def forward(self, images: Tensor, widths: Tensor) -> tuple[Tensor, Tensor]:
+        """Read line images.
+
+        Args:
+            images: (N, 1, H, W) as in `slices`.
+            widths: (N,) true widths in pixels.
+
+        Returns:
+            (N, T, C) logits and (N,) time steps of each line; logits beyond a line's steps mean nothing.
+        """
+        slices, lengths = self.slices(images, widths)
+        return self.context_logits(slices, lengths), lengths
+
+    def context_logits(self, slices: Tensor, lengths: Tensor) -> Tensor:
+        """(N, T, F) features with (N,) lengths -> (N, T, C) logits of the head behind the recurrent layers."""
+        context = self.recurrent(self.dropout(slices), lengths)
+        return self.head(self.dropout(context))  # type: ignore[no-any-return]
+
+
+def parameters(network: nn.Module) -> int:
+    """How many weights can be trained."""
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+def fastest_autocast(device: torch.device) -> torch.dtype | None:
+    """The low precision that this device trains fastest in, or None where full precision is best.
+
+    On a CPU, bf16 gains only where there are instructions for it (AVX512-BF16 or AMX).
+    """
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else None
+    if device.type == "cpu" and torch.backends.mkldnn.is_available():
+        return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() and _bf16_instructions() else None
+    return None
+
+
+def _bf16_instructions() -> bool:
+    # mkldnn "supports" bf16 on plain AVX512 by converting to fp32, which is slower than fp32 itself.
+    capability = torch.cpu._is_avx512_bf16_supported() if hasattr(torch.cpu, "_is_avx512_bf16_supported") else True
+    amx = torch.cpu._is_amx_tile_supported() if hasattr(torch.cpu, "_is_amx_tile_supported") else False
+    return bool(capability or amx)
