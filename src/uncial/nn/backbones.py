@@ -86,7 +86,7 @@ class ResidualBackbone(nn.Module):
         x = x * column_mask(lengths, x.shape[3], x)
         for blocks, across in zip(self.stages, self.across[1:], strict=True):
             lengths = _strided(lengths, across)
-            mask = column_mask(lengths, -(-x.shape[3] // across), x)
+            mask = column_mask(lengths, (x.shape[3] + across - 1) // across, x)
             for block in blocks:  # type: ignore[attr-defined]
                 x = block(x, mask)
         return x, lengths
