@@ -1,0 +1,228 @@
+"""A bundle is a trained model in one folder: everything that reading needs, and nothing that runs.
+
+    bundle.json           version, network, preprocessing, alphabet, provenance, checksums of the other two files
+    weights.safetensors   the weights, stored once (see `uncial.weights`)
+    model.onnx            the graph that reads; its weights lie in weights.safetensors (see `uncial.nn.onnx_graph`)
+
+A bundle is written beside its place and moved there when it is whole. Loading it runs no code.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from uncial.alphabet import Alphabet
+from uncial.architecture import CRNNConfig
+from uncial.config import from_dict, to_dict
+from uncial.errors import AlphabetError, BundleError, ConfigError, StorageError
+from uncial.lineimage import LineImageConfig
+from uncial.weights import Weights, pack, places, unpack
+
+VERSION = 1
+SETTINGS, WEIGHTS, GRAPH = "bundle.json", "weights.safetensors", "model.onnx"
+SHIPPED = Path(__file__).parent / "models" / "default"
+_HEAD = "head.bias"  # one number for each class
+_CURE = "copy the whole folder again, or train it anew"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A trained model.
+
+    Attributes:
+        path: its folder.
+        architecture: the parts of the network.
+        alphabet: the graphemes it spells.
+        line_image: the preprocessing it was trained with.
+        provenance: data, licences, recipe and results, as plain JSON.
+    """
+
+    path: Path
+    architecture: CRNNConfig
+    alphabet: Alphabet
+    line_image: LineImageConfig
+    provenance: dict[str, Any]
+
+    @cached_property
+    def weights(self) -> Weights:
+        """The weights by their names in the network's state dictionary, in fp32; read on first use.
+
+        Raises:
+            BundleError: they cannot be read.
+        """
+        try:
+            return unpack((self.path / WEIGHTS).read_bytes())
+        except (OSError, ValueError) as error:
+            raise BundleError(f"{self.path / WEIGHTS}: cannot be read ({error}); {_CURE}") from error
+
+    @property
+    def graph(self) -> Path:
+        """The ONNX graph.
+
+        Raises:
+            BundleError: the bundle was saved without one.
+        """
+        path = self.path / GRAPH
+        if not path.is_file():
+            raise BundleError(
+                f"{self.path}: has no {GRAPH}; read with the torch backend, or save the bundle with a graph"
+            )
+        return path
+
+
+def save_bundle(  # noqa: PLR0913, PLR0917 - a bundle has these seven parts, and each caller has them apart
+    path: Path,
+    architecture: CRNNConfig,
+    alphabet: Alphabet,
+    line_image: LineImageConfig,
+    provenance: Mapping[str, Any],
+    weights: Mapping[str, NDArray[np.floating]],
+    graph: bytes | None = None,
+) -> Bundle:
+    """Write a bundle; one that stands there already is replaced, and stays whole until the new one is.
+
+    Args:
+        path: folder to write.
+        architecture: the parts of the network.
+        alphabet: its graphemes.
+        line_image: the preprocessing.
+        provenance: plain JSON values.
+        weights: by their names in the network's state dictionary.
+        graph: as `nn.onnx_graph.onnx_graph` gives it; None: the bundle reads with PyTorch only.
+
+    Raises:
+        StorageError: full disk or no permission, or something that is not a bundle stands at `path`; what stood there
+            is untouched.
+        ValueError: a weight is not finite, or the head does not fit the alphabet.
+    """
+    path = Path(path)
+    files = {WEIGHTS: pack(weights)} | ({GRAPH: graph} if graph is not None else {})
+    if len(weights[_HEAD]) != alphabet.size:
+        raise ValueError(f"the head has {len(weights[_HEAD])} classes, the alphabet {alphabet.size}")
+    settings = {
+        "format": "uncial bundle",
+        "version": VERSION,
+        "architecture": to_dict(architecture),
+        "line_image": to_dict(line_image),
+        "alphabet": list(alphabet.graphemes),
+        "provenance": dict(provenance),
+        "files": {name: _checksum(data) for name, data in files.items()},
+    }
+    files[SETTINGS] = json.dumps(settings, ensure_ascii=False, indent=1).encode()
+    if path.exists() and not (path / SETTINGS).is_file() and not _is_empty_folder(path):
+        raise StorageError(f"{path}: is there already and is not a bundle; choose another name")
+    try:
+        _replace(path, files)
+    except OSError as error:
+        kept = "the old bundle is whole" if path.exists() else "nothing was written"
+        raise StorageError(f"{path}: could not be written ({error.strerror}); {kept}; free some space") from error
+    return load_bundle(path)
+
+
+def load_bundle(path: Path | str | None = None) -> Bundle:
+    """Open a bundle and check that it is whole.
+
+    Args:
+        path: its folder; None: the model that ships with Uncial.
+
+    Raises:
+        BundleError: there is none, it is damaged, or it is of a newer version; the message names the cure.
+    """
+    folder = SHIPPED if path is None else Path(path)
+    if not folder.exists() and _aside(folder).exists():
+        folder = _aside(folder)  # the machine stopped between the two moves of `_replace`
+    settings = _settings(folder)
+    try:
+        architecture = from_dict(CRNNConfig, settings["architecture"])
+        line_image = from_dict(LineImageConfig, settings["line_image"])
+        alphabet = Alphabet(tuple(settings["alphabet"]))
+        checksums, provenance = dict(settings["files"]), dict(settings["provenance"])
+    except (KeyError, TypeError, ValueError, ConfigError, AlphabetError) as error:
+        raise BundleError(f"{folder / SETTINGS}: is damaged ({error}); {_CURE}") from error
+    _check_files(folder, checksums, alphabet)
+    return Bundle(folder, architecture, alphabet, line_image, provenance)
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    """The bundle.json of a folder, of a version that is known."""
+    file = folder / SETTINGS
+    if not file.is_file():
+        found = "is not a folder" if folder.is_file() else f"has no {SETTINGS}" if folder.exists() else "no such folder"
+        raise BundleError(f"{folder}: {found}; a bundle is the folder that 'uncial train -o' writes")
+    try:
+        settings = json.loads(file.read_text(encoding="utf-8"))
+        version = int(settings["version"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"{file}: is damaged ({error}); {_CURE}") from error
+    if version > VERSION:
+        raise BundleError(
+            f"{folder}: is of version {version}, this Uncial knows {VERSION}; update it (pip install --upgrade uncial)"
+        )
+    return settings  # type: ignore[no-any-return]
+
+
+def _check_files(folder: Path, checksums: Mapping[str, str], alphabet: Alphabet) -> None:
+    """Compare the files with their checksums, and the head with the alphabet."""
+    for name in {WEIGHTS, *checksums}:
+        try:
+            data = (folder / name).read_bytes()
+        except OSError as error:
+            raise BundleError(f"{folder / name}: cannot be read ({error.strerror}); {_CURE}") from error
+        if _checksum(data) != checksums.get(name):
+            raise BundleError(f"{folder / name}: is damaged ({len(data):,} bytes, wrong checksum); {_CURE}")
+        if name == WEIGHTS:
+            head = places(data).get(_HEAD)
+            if head is None or head.shape != (alphabet.size,):
+                raise BundleError(f"{folder}: the weights do not fit the alphabet of {alphabet.size - 1}; {_CURE}")
+
+
+def _replace(path: Path, files: Mapping[str, bytes]) -> None:
+    """Write a folder beside `path`, then move it there."""
+    beside = path.with_name(f".{path.name}.new")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        beside.mkdir()
+        for name, data in files.items():
+            with (beside / name).open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        if path.exists():
+            shutil.rmtree(_aside(path), ignore_errors=True)
+            path.rename(_aside(path))
+        try:
+            beside.rename(path)
+        except OSError:
+            _aside(path).rename(path)
+            raise
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    shutil.rmtree(_aside(path), ignore_errors=True)
+    with suppress(OSError):  # not every system lets a folder be opened
+        folder = os.open(path.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+
+
+def _aside(path: Path) -> Path:
+    """Where the old bundle stands while the new one is moved in."""
+    return path.with_name(f".{path.name}.old")
+
+
+def _checksum(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
