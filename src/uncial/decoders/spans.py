@@ -1,0 +1,25 @@
+"""What every decoder gives: graphemes and the time steps they were read at."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedSpan:
+    """One grapheme that was read.
+
+    Attributes:
+        class_: of the alphabet, never the blank.
+        start: first time step.
+        end: the time step after the last; `start` < `end`.
+    """
+
+    class_: int
+    start: int
+    end: int
+
+
+Decoder = Callable[[NDArray[np.float32]], list[DecodedSpan]]
