@@ -1,0 +1,168 @@
+"""The recognizer: line images in, transcripts out. Every door reads through it: Python, command line, HTTP, archive."""
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from uncial.alphabet import BLANK
+from uncial.bundle import Bundle, load_bundle
+from uncial.config import choose
+from uncial.decoders import DECODERS, DecodedSpan
+from uncial.document import GraphemeSpan, Transcript
+from uncial.errors import ImageError
+from uncial.lineimage import line_image, source_x
+from uncial.runtime import LineImage, LogProbs, Runtime
+
+LINES_AT_ONCE = 256  # lines held in memory together and sorted by width; more would hardly save padding
+ALTERNATIVES = 3  # runners-up told for each grapheme
+
+
+class Recognizer:
+    """Reads handwriting with one bundle.
+
+    Attributes:
+        bundle: the model it reads with.
+    """
+
+    def __init__(self, bundle: Bundle, runtime: Runtime, decoder: str = "best-path") -> None:
+        """Put together what `load` opens.
+
+        Args:
+            bundle: gives alphabet and preprocessing.
+            runtime: runs the bundle's network.
+            decoder: name in `decoders.DECODERS`.
+
+        Raises:
+            ConfigError: no such decoder.
+        """
+        self.bundle = bundle
+        self._runtime = runtime
+        self._decode = choose(DECODERS, "decoder", decoder)
+
+    @classmethod
+    def load(
+        cls, model: Path | str | None = None, *, decoder: str = "best-path", backend: str = "onnx", threads: int = 1
+    ) -> "Recognizer":
+        """Open a bundle for reading.
+
+        Args:
+            model: folder of the bundle; None: the model that ships with Uncial.
+            decoder: name in `decoders.DECODERS`.
+            backend: name in `runtime.BACKENDS`.
+            threads: processor threads of one batch.
+
+        Raises:
+            BundleError: the bundle is missing, damaged or of a newer version.
+            ConfigError: no such decoder or backend.
+            MissingExtraError: the backend's package is not installed.
+        """
+        bundle = load_bundle(model)
+        return cls(bundle, Runtime(bundle, backend, threads=threads), decoder)
+
+    def read_lines(self, images: Iterable[NDArray[np.uint8]]) -> list[Transcript]:
+        """Read line images.
+
+        Args:
+            images: uint8 (H, W) gray each, of any height; taken from the iterable as they are needed.
+
+        Returns:
+            A transcript for each image, in the same order. An image without writing gives an empty text.
+
+        Raises:
+            ImageError: an image is too small to hold writing; the message counts from 1.
+        """
+        transcripts: list[Transcript] = []
+        waiting = iter(images)
+        while some := list(islice(waiting, LINES_AT_ONCE)):
+            lines = [self._line_image(image, len(transcripts) + n) for n, image in enumerate(some, start=1)]
+            read = zip(some, self._runtime.log_probs(lines), strict=True)
+            transcripts += [self._transcript(image, log_probs) for image, log_probs in read]
+        return transcripts
+
+    def read_line(self, image: NDArray[np.uint8]) -> Transcript:
+        """Read one line image, uint8 (H, W) gray; see `read_lines`."""
+        return self.read_lines([image])[0]
+
+    def _line_image(self, image: NDArray[np.uint8], number: int) -> LineImage:
+        try:
+            return line_image(image, self.bundle.line_image)
+        except ImageError as error:
+            raise ImageError(f"line image {number}: {error}") from error
+
+    def _transcript(self, image: NDArray[np.uint8], log_probs: LogProbs) -> Transcript:
+        decoded = self._decode(log_probs)
+        peaks, posteriors = peak_posteriors(log_probs, decoded)
+        left, right = self._extents(decoded, image.shape)
+        spans = tuple(
+            GraphemeSpan(
+                self.bundle.alphabet.graphemes[span.class_ - 1],
+                span.start,
+                span.end,
+                float(posterior),
+                self._alternatives(log_probs[peak], span.class_),
+                float(left_edge),
+                float(right_edge),
+            )
+            for span, peak, posterior, left_edge, right_edge in zip(
+                decoded, peaks, posteriors, left, right, strict=True
+            )
+        )
+        return Transcript("".join(span.grapheme for span in spans), confidence(log_probs, posteriors), spans)
+
+    def _alternatives(self, log_probs: LogProbs, read: int) -> tuple[tuple[str, float], ...]:
+        """The likeliest other graphemes of one time step (C,) with their posteriors."""
+        likeliest = np.argsort(-log_probs, kind="stable")[: ALTERNATIVES + 2].tolist()
+        others = [c for c in likeliest if c not in (BLANK, read)][:ALTERNATIVES]
+        return tuple((self.bundle.alphabet.graphemes[c - 1], _probability(log_probs[c])) for c in others)
+
+    def _extents(self, decoded: Sequence[DecodedSpan], shape: tuple[int, ...]) -> tuple[list[float], list[float]]:
+        """Left and right edges of the spans in pixels of the source image of this (H, W)."""
+        height, width = shape
+        step = self.bundle.architecture.step_width
+
+        def edge(time_step: int) -> float:
+            return min(max(source_x(self.bundle.line_image, height, time_step * step), 0.0), float(width))
+
+        return [edge(span.start) for span in decoded], [edge(span.end) for span in decoded]
+
+
+def peak_posteriors(log_probs: LogProbs, decoded: Sequence[DecodedSpan]) -> tuple[list[int], list[float]]:
+    """Where each span is surest, and its posterior there.
+
+    Args:
+        log_probs: (T, C) of the line.
+        decoded: its spans.
+
+    Returns:
+        For each span the time step and the posterior in [0, 1].
+    """
+    peaks = [span.start + int(log_probs[span.start : span.end, span.class_].argmax()) for span in decoded]
+    return peaks, [_probability(log_probs[peak, span.class_]) for peak, span in zip(peaks, decoded, strict=True)]
+
+
+def confidence(log_probs: LogProbs, posteriors: Sequence[float]) -> float:
+    """How sure the network is of a line, not yet calibrated.
+
+    The geometric mean of the graphemes' posteriors: unlike their product it does not fall with the length of the line,
+    and unlike their mean one hopeless grapheme is felt. An empty text has no graphemes; CTC spells it in one way only,
+    all blanks, so its confidence is the probability of that.
+
+    Args:
+        log_probs: (T, C) of the line.
+        posteriors: of its graphemes, in [0, 1].
+
+    Returns:
+        A number in [0, 1].
+    """
+    if not posteriors:
+        return _probability(log_probs[:, BLANK].sum())
+    with np.errstate(divide="ignore"):  # a posterior of zero is a confidence of zero
+        return _probability(np.log(posteriors).mean())
+
+
+def _probability(log: np.floating) -> float:
+    """exp, at most 1 where rounding would exceed it."""
+    return min(1.0, float(np.exp(log)))

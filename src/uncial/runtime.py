@@ -1,0 +1,163 @@
+"""Line images to log-probabilities: ONNX Runtime as a rule, PyTorch on request.
+
+Lines of like width are read together, so that little padding is computed; how many depends on their pixels, so that
+memory stays bounded. What a line is padded to, and which lines stand beside it, does not change its result (beyond
+rounding). New ways of running a network go into `BACKENDS`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from uncial.bundle import Bundle
+from uncial.config import choose
+from uncial.errors import BundleError, ImageError, MissingExtraError
+from uncial.lineimage import ink
+
+# Pixels of a padded batch, some six lines of 64 x 707. Fastest on the machines tried: of fewer lines the recurrent
+# layers run slowly, of more the feature maps leave the cache.
+BATCH_PIXELS = 2**18
+
+LineImage = NDArray[np.uint8]
+LogProbs = NDArray[np.float32]
+# (N, 1, H, W) ink and (N,) widths in pixels -> (N, T, C) log-probabilities and (N,) time steps
+Session = Callable[[NDArray[np.float32], NDArray[np.int64]], tuple[LogProbs, NDArray[np.int64]]]
+
+
+class Runtime:
+    """A bundle's network, ready to run."""
+
+    def __init__(
+        self, bundle: Bundle, backend: str = "onnx", *, threads: int = 1, batch_pixels: int = BATCH_PIXELS
+    ) -> None:
+        """Open the network.
+
+        Args:
+            bundle: whose network runs.
+            backend: name in `BACKENDS`: "onnx" or "torch".
+            threads: processor threads of one batch. Many lines are read faster by several processes of one thread.
+            batch_pixels: padded pixels of a batch, at most; a single line may have more.
+
+        Raises:
+            BundleError: the network cannot be opened.
+            ConfigError: no such backend.
+            MissingExtraError: the backend's package is not installed.
+        """
+        self._session = choose(BACKENDS, "backend", backend)(bundle, threads)
+        self._height = bundle.line_image.height
+        self._batch_pixels = batch_pixels
+
+    def log_probs(self, images: Sequence[LineImage]) -> list[LogProbs]:
+        """Read line images.
+
+        Args:
+            images: uint8 (height, W) each, as `lineimage.line_image` makes them.
+
+        Returns:
+            For each image, in the same order, (T, C) natural-log posteriors; class 0 is the blank.
+
+        Raises:
+            ImageError: an image has no columns, so no time steps.
+            ValueError: an image is not of the bundle's height.
+        """
+        for image in images:
+            if image.shape[0] != self._height:
+                raise ValueError(f"a line image is {self._height} pixels high, not {image.shape[0]}")
+            if not image.shape[1]:
+                raise ImageError("a line image without columns has no time steps to read; give an image that has ink")
+        results: list[LogProbs] = [np.empty((0, 0), np.float32)] * len(images)
+        for indices in batches([image.shape[1] for image in images], self._height, self._batch_pixels):
+            padded, widths = _padded([images[index] for index in indices])
+            log_probs, lengths = self._session(padded, widths)
+            for index, steps, length in zip(indices, log_probs, lengths.tolist(), strict=True):
+                # A batch of one needs no copy; of others, a line must not hold the whole batch in memory.
+                results[index] = steps if len(steps) == length and len(indices) == 1 else steps[:length].copy()
+        return results
+
+
+def batches(widths: Sequence[int], height: int, pixels: int) -> Iterator[list[int]]:
+    """Group lines of like width, widest first, so that each padded batch has at most so many pixels.
+
+    Args:
+        widths: of the line images.
+        height: of all of them.
+        pixels: of a padded batch; a line that has more is a batch of its own.
+
+    Yields:
+        Indices into `widths`; each once.
+    """
+    batch: list[int] = []
+    for index in sorted(range(len(widths)), key=lambda i: -widths[i]):
+        if batch and (len(batch) + 1) * widths[batch[0]] * height > pixels:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+def _padded(images: Sequence[LineImage]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """(N, 1, H, W) ink, 0 beyond each line, and (N,) widths."""
+    widths = np.array([image.shape[1] for image in images], np.int64)
+    padded = np.zeros((len(images), 1, images[0].shape[0], int(widths.max())), np.float32)
+    for row, image in zip(padded, images, strict=True):
+        row[0, :, : image.shape[1]] = ink(image)
+    return padded, widths
+
+
+def _onnx(bundle: Bundle, threads: int) -> Session:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.enable_mem_pattern = False  # it keeps a plan for each new shape, and nearly every batch is a new shape
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads leave the processor
+    path = bundle.graph
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors have no common class of their own
+        raise BundleError(
+            f"{path}: ONNX Runtime {onnxruntime.__version__} cannot open it ({error}); copy the whole folder again, "
+            "or update onnxruntime"
+        ) from error
+
+    def run(images: NDArray[np.float32], widths: NDArray[np.int64]) -> tuple[LogProbs, NDArray[np.int64]]:
+        log_probs, lengths = session.run(["log_probs", "lengths"], {"images": images, "widths": widths})
+        return log_probs, lengths
+
+    return run
+
+
+def _torch(bundle: Bundle, threads: int) -> Session:
+    try:
+        import torch
+
+        from uncial.nn.crnn import CRNN
+    except ImportError as error:
+        raise MissingExtraError(
+            "the torch backend needs PyTorch; install it with: pip install 'uncial[train]'"
+        ) from error
+    network = CRNN(bundle.architecture, bundle.alphabet.size)
+    state = {name: torch.from_numpy(value) for name, value in bundle.weights.items()}
+    missing, unexpected = network.load_state_dict(state, strict=False)
+    absent = [name for name in missing if not name.endswith("num_batches_tracked")]  # counters of training
+    if absent or unexpected:
+        raise BundleError(f"{bundle.path}: the weights do not fit the network; wrong: {[*absent, *unexpected][:5]}")
+    network.eval()
+
+    def run(images: NDArray[np.float32], widths: NDArray[np.int64]) -> tuple[LogProbs, NDArray[np.int64]]:
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)  # of the whole process, so it is put back
+        try:
+            with torch.inference_mode():
+                logits, lengths = network(torch.from_numpy(images), torch.from_numpy(widths))
+                return logits.log_softmax(dim=2).numpy(), lengths.numpy()
+        finally:
+            torch.set_num_threads(before)
+
+    return run
+
+
+BACKENDS: dict[str, Callable[[Bundle, int], Session]] = {"onnx": _onnx, "torch": _torch}
