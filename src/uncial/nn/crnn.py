@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from uncial.architecture import CRNNConfig
 from uncial.config import choose
-from uncial.nn.backbones import BACKBONES
+from uncial.nn.backbones import BACKBONES, column_mask
 from uncial.nn.recurrent import RECURRENT, ColumnSweep, RecurrentLayers
 
 COLUMNS = ("max", "stack", "sweep")
@@ -64,7 +64,7 @@ class CRNN(nn.Module):
         """
         x, lengths = self.backbone(images, widths)
         if self.sweep is not None:
-            x = self.sweep(x)
+            x = self.sweep(x) * column_mask(lengths, x.shape[3], x)  # the sweep makes something of empty columns
         x = x.flatten(1, 2) if self.config.column == "stack" else x.amax(dim=2)
         return x.transpose(1, 2), lengths
 
