@@ -66,11 +66,10 @@ def test_every_mix_of_parts_gives_each_weight_a_gradient(network: CRNN) -> None:
     if network.shortcut is not None:
         loss = loss + network.shortcut_logits(network.slices(images, torch.full((3,), 24))[0]).square().mean()
     loss.backward()
-    if network.config.backbone == "none" and network.sweep is not None:
-        # One channel leaves a sweep of one unit, whose maximum may stand at its first row, where nothing came before.
-        network.sweep.cell.weight_hh_l0_reverse.grad = torch.ones(1)
     silent = [key for key, value in network.named_parameters() if value.grad is None or not value.grad.abs().sum() > 0]
-    assert silent == []
+    # One channel leaves a sweep of one unit, whose maximum may stand at its first row, where nothing came before.
+    excused = {"sweep.cell.weight_hh_l0_reverse"} if network.config.backbone == "none" else set()
+    assert set(silent) <= excused
 
 
 def test_every_mix_of_parts_gives_slices_of_zero_beyond_a_line(network: CRNN) -> None:
