@@ -2,15 +2,17 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnx
 import onnxruntime
-from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
 
 from uncial.bundle import Bundle
-from uncial.errors import BundleError, StorageError
+from uncial.errors import BundleError, MissingExtraError, StorageError
 from uncial.runtime import Runtime
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto, TensorProto
 
 TOLERANCE = 1e-3  # in natural-log posteriors
 _PROOF_WIDTHS = (40, 333, 707, 707, 512, 64, 33, 150)  # pixels; read one by one and as one padded batch
@@ -33,6 +35,7 @@ def export_onnx(bundle: Bundle, path: Path, tolerance: float = TOLERANCE) -> flo
 
     Raises:
         BundleError: the bundle has no graph, or the exported file reads otherwise than the bundle; nothing is kept.
+        MissingExtraError: the onnx package is not installed.
         StorageError: the file could not be written.
     """
     model = _standing_alone(bundle)
@@ -80,10 +83,16 @@ def largest_difference(bundle: Bundle, path: Path) -> float:
     return max(float(np.abs(steps - exported[: len(steps)]).max()) for steps, exported in pairs)
 
 
-def _standing_alone(bundle: Bundle) -> ModelProto:
+def _standing_alone(bundle: Bundle) -> "ModelProto":
     """The bundle's graph with its weights inside, and without the casts from fp16."""
+    try:
+        import onnx
+    except ImportError as error:
+        raise MissingExtraError(
+            "export needs the onnx package; install it with: pip install 'uncial[train]'"
+        ) from error
     model = onnx.load(str(bundle.graph))  # takes the weights in from their file
-    halves = {t.name: t for t in model.graph.initializer if t.data_type == TensorProto.FLOAT16}
+    halves = {t.name: t for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT16}
     casts = [node for node in model.graph.node if _widens(node, halves)]
     full = [_widened(halves[node.input[0]], node.output[0]) for node in casts]
     tensors = [t for t in model.graph.initializer if t.name not in halves] + full
@@ -102,9 +111,11 @@ def _standing_alone(bundle: Bundle) -> ModelProto:
     return model
 
 
-def _widens(node: NodeProto, halves: dict[str, TensorProto]) -> bool:
+def _widens(node: "NodeProto", halves: dict[str, "TensorProto"]) -> bool:
     return bool(node.op_type == "Cast" and node.input[0] in halves)
 
 
-def _widened(half: TensorProto, name: str) -> TensorProto:
+def _widened(half: "TensorProto", name: str) -> "TensorProto":
+    from onnx import numpy_helper
+
     return numpy_helper.from_array(numpy_helper.to_array(half).astype(np.float32), name)
