@@ -1,6 +1,9 @@
 """Fixtures that many tests share: four drawn lines, and a bundle that has memorised them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -8,11 +11,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
+from uncial.lineimage import LineImageConfig, ink, line_image
 
 from uncial.alphabet import BLANK, Alphabet
 from uncial.architecture import CRNNConfig
 from uncial.bundle import Bundle, save_bundle
-from uncial.lineimage import LineImageConfig, ink, line_image
 from uncial.nn.crnn import CRNN
 from uncial.nn.onnx_graph import onnx_graph
 
@@ -29,6 +32,9 @@ TINY = CRNNConfig(
 STEPS = 240  # enough for posteriors above 0.9; some five seconds
 PEN = (cv2.FONT_HERSHEY_SCRIPT_SIMPLEX, 1.2, 2)  # font, scale, thickness
 EDGE = 4  # pixels of paper left and right of the text
+
+
+Resave = Callable[..., Bundle]
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,24 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     path = tmp_path_factory.mktemp("bundles") / "tiny"
     provenance = {"data": "four lines drawn for the tests", "licence": "MIT"}
     return save_bundle(path, TINY, alphabet, preprocessing, provenance, weights, onnx_graph(network))
+
+
+@pytest.fixture
+def resaved(tmp_path: Path) -> Resave:
+    """Saves the parts of a bundle elsewhere, some of them changed: resaved(bundle, path=..., graph=None)."""
+
+    def resaved(bundle: Bundle, path: Path | None = None, **changes: Any) -> Bundle:
+        parts = {
+            "architecture": bundle.architecture,
+            "alphabet": bundle.alphabet,
+            "line_image": bundle.line_image,
+            "provenance": bundle.provenance,
+            "weights": bundle.weights,
+            "graph": bundle.graph.read_bytes(),
+        }
+        return save_bundle(path or tmp_path / "resaved", **{**parts, **changes})
+
+    return resaved
 
 
 def memorise(network: CRNN, alphabet: Alphabet, preprocessing: LineImageConfig) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from conftest import Resave
 
-from uncial.bundle import GRAPH, SETTINGS, WEIGHTS, Bundle, load_bundle, save_bundle
+from uncial.bundle import GRAPH, SETTINGS, WEIGHTS, Bundle, load_bundle
 from uncial.errors import BundleError, StorageError
 
 
@@ -19,19 +20,6 @@ from uncial.errors import BundleError, StorageError
 def copied(tiny_bundle: Bundle, tmp_path: Path) -> Path:
     """A copy of the tiny bundle that a test may damage."""
     return Path(shutil.copytree(tiny_bundle.path, tmp_path / "copied"))
-
-
-def save_again(bundle: Bundle, path: Path, **changes: Any) -> Bundle:
-    """Save the parts of a bundle elsewhere, some of them changed."""
-    parts = {
-        "architecture": bundle.architecture,
-        "alphabet": bundle.alphabet,
-        "line_image": bundle.line_image,
-        "provenance": bundle.provenance,
-        "weights": bundle.weights,
-        "graph": bundle.graph.read_bytes(),
-    }
-    return save_bundle(path, **{**parts, **changes})
 
 
 @contextmanager
@@ -47,8 +35,8 @@ def full_disk(room: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_a_bundle_comes_back_as_it_was_saved(tiny_bundle: Bundle, tmp_path: Path) -> None:
-    again = save_again(tiny_bundle, tmp_path / "deep" / "again", provenance={"cer": 0.5, "über": ["é", None]})
+def test_a_bundle_comes_back_as_it_was_saved(tiny_bundle: Bundle, resaved: Resave, tmp_path: Path) -> None:
+    again = resaved(tiny_bundle, tmp_path / "deep" / "again", provenance={"cer": 0.5, "über": ["é", None]})
     loaded = load_bundle(again.path)
     for part in ("architecture", "alphabet", "line_image"):
         assert getattr(loaded, part) == getattr(tiny_bundle, part)
@@ -72,63 +60,69 @@ def test_weights_are_stored_once(tiny_bundle: Bundle) -> None:
     assert max(len(a.t.raw_data) for node in graph.node for a in node.attribute) <= 64  # numbers of shapes
 
 
-def test_saving_over_a_bundle_replaces_it_and_leaves_nothing_beside(tiny_bundle: Bundle, copied: Path) -> None:
-    save_again(tiny_bundle, copied, provenance={"new": True})
+def test_saving_over_a_bundle_replaces_it_and_leaves_nothing_beside(
+    tiny_bundle: Bundle, resaved: Resave, copied: Path
+) -> None:
+    resaved(tiny_bundle, copied, provenance={"new": True})
     assert load_bundle(copied).provenance == {"new": True}
     assert list(copied.parent.iterdir()) == [copied]
 
 
-def test_a_bundle_without_a_graph_says_so_when_the_graph_is_wanted(tiny_bundle: Bundle, tmp_path: Path) -> None:
-    bundle = save_again(tiny_bundle, tmp_path / "bare", graph=None)
+def test_a_bundle_without_a_graph_says_so_when_the_graph_is_wanted(
+    tiny_bundle: Bundle, resaved: Resave, tmp_path: Path
+) -> None:
+    bundle = resaved(tiny_bundle, tmp_path / "bare", graph=None)
     with pytest.raises(BundleError, match="torch backend"):
         _ = bundle.graph
 
 
 @pytest.mark.parametrize("room", [0, 500, 30_000])
-def test_a_full_disk_leaves_the_old_bundle_whole(tiny_bundle: Bundle, copied: Path, room: int) -> None:
+def test_a_full_disk_leaves_the_old_bundle_whole(tiny_bundle: Bundle, resaved: Resave, copied: Path, room: int) -> None:
     _ = tiny_bundle.weights
     with full_disk(room), pytest.raises(StorageError, match="the old bundle is whole"):
-        save_again(tiny_bundle, copied, provenance={})
+        resaved(tiny_bundle, copied, provenance={})
     assert load_bundle(copied).provenance == tiny_bundle.provenance
     assert list(copied.parent.iterdir()) == [copied]
 
 
-def test_a_full_disk_leaves_no_part_of_a_new_bundle(tiny_bundle: Bundle, tmp_path: Path) -> None:
+def test_a_full_disk_leaves_no_part_of_a_new_bundle(tiny_bundle: Bundle, resaved: Resave, tmp_path: Path) -> None:
     with full_disk(500), pytest.raises(StorageError, match="nothing was written"):
-        save_again(tiny_bundle, tmp_path / "new")
+        resaved(tiny_bundle, tmp_path / "new")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_bundle_survives_a_stop_between_moving_the_old_and_the_new(tiny_bundle: Bundle, copied: Path) -> None:
+def test_a_bundle_survives_a_stop_between_moving_the_old_and_the_new(
+    tiny_bundle: Bundle, resaved: Resave, copied: Path
+) -> None:
     copied.rename(copied.with_name(".copied.old"))
     assert load_bundle(copied).alphabet == tiny_bundle.alphabet
-    save_again(tiny_bundle, copied)
+    resaved(tiny_bundle, copied)
     assert list(copied.parent.iterdir()) == [copied]
 
 
-def test_a_folder_that_is_no_bundle_is_not_overwritten(tiny_bundle: Bundle, tmp_path: Path) -> None:
+def test_a_folder_that_is_no_bundle_is_not_overwritten(tiny_bundle: Bundle, resaved: Resave, tmp_path: Path) -> None:
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "scan.png").write_bytes(b"precious")
     for path in (tmp_path / "letters", tmp_path / "letters" / "scan.png"):
         with pytest.raises(StorageError, match="is not a bundle"):
-            save_again(tiny_bundle, path)
+            resaved(tiny_bundle, path)
     assert (tmp_path / "letters" / "scan.png").read_bytes() == b"precious"
 
 
-def test_a_place_that_cannot_be_written_is_told(tiny_bundle: Bundle, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_told(tiny_bundle: Bundle, resaved: Resave, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="could not be written"):
-        save_again(tiny_bundle, tmp_path / "file" / "bundle")
+        resaved(tiny_bundle, tmp_path / "file" / "bundle")
 
 
 def test_weights_that_are_not_finite_or_do_not_fit_the_alphabet_are_refused(
-    tiny_bundle: Bundle, tmp_path: Path
+    tiny_bundle: Bundle, resaved: Resave, tmp_path: Path
 ) -> None:
     broken = {**tiny_bundle.weights, "head.weight": np.full_like(tiny_bundle.weights["head.weight"], np.nan)}
     with pytest.raises(ValueError, match=r"head\.weight"):
-        save_again(tiny_bundle, tmp_path / "new", weights=broken)
+        resaved(tiny_bundle, tmp_path / "new", weights=broken)
     with pytest.raises(ValueError, match="classes"):
-        save_again(tiny_bundle, tmp_path / "new", alphabet=tiny_bundle.alphabet.extended("€"))
+        resaved(tiny_bundle, tmp_path / "new", alphabet=tiny_bundle.alphabet.extended("€"))
     assert list(tmp_path.iterdir()) == []
 
 

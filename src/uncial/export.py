@@ -1,6 +1,7 @@
 """A bundle as one ONNX file that stands alone, and the proof that it reads as the bundle does."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,8 @@ def export_onnx(bundle: Bundle, path: Path, tolerance: float = TOLERANCE) -> flo
             f"{path}: could not be written ({error.strerror}); free some space or choose another"
         ) from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink()
     return difference
 
 

@@ -1,0 +1,98 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from conftest import DrawnLine
+
+from uncial.bundle import Bundle
+from uncial.decoders import DecodedSpan
+from uncial.errors import BundleError, ConfigError, ImageError
+from uncial.recognizer import Recognizer, confidence, peak_posteriors
+
+
+@pytest.fixture(scope="module")
+def recognizer(tiny_bundle: Bundle) -> Recognizer:
+    """Reads the drawn lines."""
+    return Recognizer.load(tiny_bundle.path)
+
+
+def test_what_was_memorised_is_read(recognizer: Recognizer, drawn_lines: tuple[DrawnLine, ...]) -> None:
+    transcripts = recognizer.read_lines(line.image for line in drawn_lines)
+    assert [transcript.text for transcript in transcripts] == [line.text for line in drawn_lines]
+    assert all(0.8 < transcript.confidence <= 1 for transcript in transcripts)
+    assert recognizer.read_line(drawn_lines[0].image) == recognizer.read_lines([drawn_lines[0].image])[0]
+
+
+def test_pytorch_reads_the_same(tiny_bundle: Bundle, drawn_lines: tuple[DrawnLine, ...]) -> None:
+    transcripts = Recognizer.load(str(tiny_bundle.path), backend="torch").read_lines(d.image for d in drawn_lines)
+    assert [transcript.text for transcript in transcripts] == [line.text for line in drawn_lines]
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3.5])
+def test_spans_stand_where_the_graphemes_are_drawn_whatever_the_size_of_the_image(
+    recognizer: Recognizer, drawn_lines: tuple[DrawnLine, ...], factor: float
+) -> None:
+    tolerance = 2 * recognizer.bundle.architecture.step_width * factor
+    for line in drawn_lines:
+        image = cv2.resize(line.image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        spans = recognizer.read_line(image).spans
+        assert [span.grapheme for span in spans] == list(line.text)
+        for span, middle in zip(spans, line.middles, strict=True):
+            assert abs((span.left + span.right) / 2 - middle * factor) < tolerance
+
+
+def test_spans_lie_inside_the_image_and_tell_their_runners_up(
+    recognizer: Recognizer, drawn_lines: tuple[DrawnLine, ...]
+) -> None:
+    for line in drawn_lines:
+        transcript = recognizer.read_line(line.image)
+        assert "".join(span.grapheme for span in transcript.spans) == transcript.text
+        for span in transcript.spans:
+            assert 0 <= span.left <= span.right <= line.image.shape[1]
+            names, posteriors = zip(*span.alternatives, strict=True)
+            assert len(set(names) - {span.grapheme}) == 3
+            assert list(posteriors) == sorted(posteriors, reverse=True)
+            assert span.posterior + sum(posteriors) <= 1 + 1e-5
+
+
+def test_blank_paper_gives_an_empty_text(recognizer: Recognizer) -> None:
+    transcript = recognizer.read_line(np.full((64, 120), 255, np.uint8))
+    assert transcript.text == ""
+    assert transcript.spans == ()
+    assert 0 < transcript.confidence <= 1
+
+
+def test_more_lines_than_are_held_at_once_come_back_in_order(
+    recognizer: Recognizer, drawn_lines: tuple[DrawnLine, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("uncial.recognizer.LINES_AT_ONCE", 3)
+    many = [drawn_lines[n % 4] for n in range(11)]
+    assert [t.text for t in recognizer.read_lines([line.image for line in many])] == [line.text for line in many]
+    assert recognizer.read_lines([]) == []
+
+
+def test_an_image_too_small_to_read_is_told_with_its_number(
+    recognizer: Recognizer, drawn_lines: tuple[DrawnLine, ...]
+) -> None:
+    with pytest.raises(ImageError, match="line image 2: "):
+        recognizer.read_lines([drawn_lines[0].image, np.zeros((64, 1), np.uint8)])
+
+
+def test_a_wrong_name_is_told(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no decoder named 'beams'; there are: .*best-path"):
+        Recognizer.load(tiny_bundle.path, decoder="beams")
+    with pytest.raises(BundleError, match="no such folder"):
+        Recognizer.load(tmp_path / "nowhere")
+
+
+def test_a_span_is_as_sure_as_its_surest_time_step() -> None:
+    log_probs = np.log(np.array([[0.1, 0.9], [0.6, 0.4]], np.float32))
+    assert peak_posteriors(log_probs, [DecodedSpan(1, 0, 2)]) == ([0], pytest.approx([0.9]))
+
+
+def test_confidence_is_the_geometric_mean_of_the_posteriors_and_for_no_text_the_chance_of_blanks_alone() -> None:
+    log_probs = np.log(np.array([[0.5, 0.5], [0.25, 0.75]], np.float32))
+    assert confidence(log_probs, [0.9, 0.4]) == pytest.approx(0.6)
+    assert confidence(log_probs, [0.9, 0.0]) == 0
+    assert confidence(log_probs, []) == pytest.approx(0.125)
