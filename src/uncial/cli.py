@@ -1,5 +1,76 @@
-"""The command line."""
+"""The command line: paths in, text on the screen or in files out.
+
+Here, and nowhere else, an error becomes a message and an exit code. Commands import what is heavy when they run, so
+that `uncial --help` is there at once.
+"""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from uncial import __version__
+from uncial.cli_data import app as data
+from uncial.cli_evaluate import evaluate
+from uncial.cli_model import export, model
+from uncial.cli_read import read
+from uncial.cli_train import train
+from uncial.errors import UncialError
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+class _Doors(TyperGroup):
+    """All commands, behind the one place that catches errors."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; what a user can cure is told without a traceback."""
+        try:
+            return super().invoke(ctx)
+        except UncialError as error:
+            print(f"uncial: {error}", file=sys.stderr)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt as interrupt:
+            kept = str(interrupt) or "nothing was written"
+            print(f"\nuncial: interrupted; {kept}", file=sys.stderr)
+            raise typer.Exit(INTERRUPTED) from None
+
+
+app = typer.Typer(
+    cls=_Doors,
+    name="uncial",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # plain help: quick, and the same in a terminal, a pipe and the documentation
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"uncial {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def uncial(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Read handwriting: line images in, text out.
+
+    Try: uncial read examples/lines
+    """
+
+
+for command in (read, evaluate, train, export, model):
+    app.command()(command)
+app.add_typer(data, name="data")
 
 
 def main() -> None:
     """Run the command line."""
+    app(prog_name="uncial")

@@ -1,0 +1,45 @@
+"""`uncial evaluate`: ground truth and a bundle in, error rates out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from uncial.cli_options import Data, Json, Model, Split
+
+
+def evaluate(
+    data: Data,
+    model: Model = None,
+    split: Annotated[
+        Split | None,
+        typer.Option(help="Which lines. Without it: val, or all if the data has no splits.", show_default=False),
+    ] = None,
+    as_json: Json = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML page with the worst lines, too.")
+    ] = None,
+) -> None:
+    """Measure how well a bundle reads lines whose text is known.
+
+    CER and WER are pooled over all lines and told as they stand and normalised, with 95 % intervals over pages.
+    """
+    from uncial.evaluate import evaluate as read_and_compare
+    from uncial.recognizer import Recognizer
+    from uncial.report import check_report_path
+    from uncial.report import report as write_report
+    from uncial.screen import reading_bar, show_evaluation
+    from uncial.sources import read_samples
+
+    if report:
+        check_report_path(report)
+    samples, recognizer = read_samples(data), Recognizer.load(model)
+    about = {"model": str(recognizer.bundle.path), "data": " ".join(map(str, data))}
+    with reading_bar() as progress:
+        evaluation = read_and_compare(recognizer, samples, split=split, progress=progress, about=about)
+    if report:
+        write_report(evaluation, report)
+    if as_json:
+        print(evaluation.to_json())
+    else:
+        show_evaluation(evaluation)

@@ -1,0 +1,36 @@
+"""`uncial model` and `uncial export`: what a bundle is, and a bundle for other programs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from uncial.cli_options import Json, Model, needs_extra
+
+
+def model(model: Model = None, as_json: Json = False) -> None:
+    """Show what a bundle is: data, licences, network, alphabet and results."""
+    import json
+
+    from uncial.bundle import load_bundle
+    from uncial.screen import bundle_facts, show_bundle
+
+    bundle = load_bundle(model)
+    if as_json:
+        print(json.dumps(bundle_facts(bundle), ensure_ascii=False, indent=1))
+    else:
+        show_bundle(bundle)
+
+
+def export(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of the bundle.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The ONNX file to write.")],
+) -> None:
+    """Write a bundle's network as one ONNX file, and prove that it reads the same."""
+    with needs_extra("train", "export", "onnx"):
+        from uncial.export import export_onnx
+    from uncial.bundle import load_bundle
+
+    difference = export_onnx(load_bundle(bundle), out)
+    size = out.stat().st_size / 1e6
+    print(f"{out}: {size:.1f} MB; log-probabilities differ from the bundle's by at most {difference:.1g}")

@@ -1,0 +1,105 @@
+"""What several commands share: their options, and how a result becomes a file."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from uncial.errors import MissingExtraError, StorageError
+
+
+class Split(StrEnum):
+    """Which part of the ground truth."""
+
+    train = "train"
+    val = "val"
+    test = "test"
+    all = "all"
+
+
+class Format(StrEnum):
+    """What a reading is written as."""
+
+    text = "text"
+    json = "json"
+
+
+class Form(StrEnum):
+    """How ground truth is stored."""
+
+    pairs = "pairs"
+    archive = "archive"
+    parquet = "parquet"
+
+
+class Shows(StrEnum):
+    """What an image shows."""
+
+    word = "word"
+    line = "line"
+
+
+Data = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="DATA",
+        help="Ground truth: line archives (.zip), folders of image and .gt.txt pairs, Parquet files, IAM folders, "
+        "PAGE or ALTO files; or folders of these.",
+        show_default=False,
+    ),
+]
+Model = Annotated[
+    Path | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="BUNDLE",
+        help="Folder of the bundle; without it, the shipped model.",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
+
+
+@contextmanager
+def needs_extra(name: str, purpose: str, *packages: str) -> Iterator[None]:
+    """Answer a missing optional package with the line that installs it.
+
+    Args:
+        name: of the extra in pyproject.toml.
+        purpose: what needs it, for the message.
+        packages: the names it is imported by.
+
+    Raises:
+        MissingExtraError: one of the packages is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in packages:
+            raise
+        raise MissingExtraError(
+            f'{purpose} needs {missing}, which is not installed; get it with: pip install "uncial[{name}]"'
+        ) from error
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file beside its place and move it there when it is whole.
+
+    Raises:
+        StorageError: full disk or no permission; what stood there before is untouched.
+    """
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise StorageError(
+            f"{path}: could not be written ({error.strerror}); free some space or choose another -o"
+        ) from error

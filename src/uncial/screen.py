@@ -1,0 +1,193 @@
+"""What commands show people: tables of results and the progress of a training. Results go to standard output, progress
+to standard error, so that either can be sent elsewhere.
+"""
+
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from uncial.config import to_dict
+
+if TYPE_CHECKING:
+    from uncial.bundle import Bundle
+    from uncial.evaluation import Evaluation, Group, Rate, Score
+    from uncial.train import Progress
+
+PLAIN_WIDTH = 120  # characters, where the output is no terminal
+TELL_SECONDS = 60.0  # between lines of progress, where there is no terminal to draw on
+
+DOCUMENTS = 10  # told on the screen; the JSON and the report have all
+CONFUSIONS = 8
+
+
+def console(stream: TextIO | None = None) -> Console:
+    """A console that prints text as it is: no markup, no emoji names, no colours of its own choice."""
+    stream = stream or sys.stdout
+    width = None if stream.isatty() else PLAIN_WIDTH
+    return Console(file=stream, width=width, markup=False, emoji=False, highlight=False)
+
+
+class TrainingScreen:
+    """Shows how a training goes: a bar on a terminal, a line a minute elsewhere. Call it with each `Progress`."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        """Draw on this stream; None: standard error."""
+        self._console = console(stream or sys.stderr)
+        columns = (BarColumn(30), TaskProgressColumn(), TextColumn("{task.description}"))
+        self._bar = Bar(*columns, console=self._console, disable=not self._console.is_terminal)
+        self._task = self._bar.add_task("", total=1.0)
+        self._told = time.monotonic()
+
+    def __enter__(self) -> "TrainingScreen":
+        """Begin to draw."""
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the last state on the screen."""
+        self._bar.stop()
+
+    def __call__(self, progress: "Progress") -> None:
+        """Show the progress."""
+        if progress.note:
+            self._console.print(progress.note)
+        self._bar.update(self._task, completed=progress.done, description=state(progress))
+        if not self._console.is_terminal and time.monotonic() - self._told >= TELL_SECONDS:
+            self._told = time.monotonic()
+            self._console.print(f"{progress.done:.0%}  {state(progress)}")
+
+
+def state(progress: "Progress") -> str:
+    """Where a training stands, in one line."""
+    parts = [f"step {progress.step:,}", f"epoch {progress.epoch:.1f}"]
+    if not math.isnan(progress.loss):
+        parts.append(f"loss {progress.loss:.3f}")
+    parts.append(f"{progress.lines_per_second:.0f} lines/s")
+    if progress.cer is not None and progress.best_cer is not None:
+        parts.append(f"CER {progress.cer:.2%} (best {progress.best_cer:.2%})")
+    if progress.seconds_left is not None:
+        parts.append(f"{duration(progress.seconds_left)} left")
+    return "  ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: 45 s, 12 min, 3 h 05 min."""
+    minutes = round(seconds / 60)
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+@contextmanager
+def reading_bar() -> Iterator[Callable[[int, int], None]]:
+    """A bar of lines read on standard error, drawn only on a terminal; call it with (read, total)."""
+    screen = console(sys.stderr)
+    columns = (BarColumn(30), TaskProgressColumn(), TextColumn("{task.completed:,.0f} of {task.total:,.0f} lines"))
+    with Bar(*columns, console=screen, disable=not screen.is_terminal, transient=True) as bar:
+        task = bar.add_task("", total=1)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def show_evaluation(evaluation: "Evaluation") -> None:
+    """The rates of an evaluation, its hardest documents, the most frequent confusions, and what is in no figure."""
+    screen, overall = console(), evaluation.overall
+    screen.print(_table_of_rates(overall.every_line, overall.without_repeated))
+    if len(evaluation.documents) > 1:
+        screen.print(f"\nhardest of {len(evaluation.documents):,} documents:")
+        screen.print(_table_of_documents(evaluation.documents))
+    if evaluation.confusions:
+        pairs = evaluation.confusions.most_common(CONFUSIONS)
+        told = (f"{was or 'nothing'!r} as {read or 'nothing'!r} {count:,} times" for (was, read), count in pairs)
+        screen.print(f"\nmost often read wrongly: {', '.join(told)}")
+    for kind, some in (("could not be read", evaluation.failures), ("were left out", evaluation.left_out)):
+        if some:
+            screen.print(f"\n{len(some):,} lines {kind}; first: {some[0].id}: {some[0].reason}")
+    screen.print(f"\n{len(evaluation.lines) / evaluation.seconds:,.0f} lines/s")
+
+
+def _table_of_rates(every: "Score", without: "Score") -> Table:
+    several = without.lines != every.lines
+    scores = [("all lines", every), ("without repeated texts", without)] if several else [("", every)]
+    table = Table("", *(name for name, _ in scores), box=None, pad_edge=False, show_header=several)
+    table.add_row("CER", *(_rate(score.cer) for _, score in scores))
+    table.add_row("CER, normalised", *(_rate(score.normalised_cer) for _, score in scores))
+    table.add_row("WER", *(_rate(score.wer) for _, score in scores))
+    table.add_row("WER, normalised", *(_rate(score.normalised_wer) for _, score in scores))
+    table.add_row("lines; without error", *(f"{score.lines:,}; {score.flawless:,}" for _, score in scores))
+    table.add_row("graphemes", *(f"{score.cer.counts.reference:,}" for _, score in scores))
+    table.add_row("pages", *(f"{score.pages:,}" for _, score in scores))
+    return table
+
+
+def _table_of_documents(documents: "Sequence[Group]") -> Table:
+    """The documents with the most errors."""
+    table = Table("document", "lines", "CER", "normalised", "WER", box=None, pad_edge=False)
+    most = sorted(documents, key=lambda group: -group.every_line.cer.counts.errors)[:DOCUMENTS]
+    for name, score in ((group.name, group.every_line) for group in most):
+        rates = (score.cer, score.normalised_cer, score.wer)
+        table.add_row(name, f"{score.lines:,}", *(f"{rate.value:.2%}" for rate in rates))
+    return table
+
+
+def _rate(rate: "Rate") -> str:
+    """A rate with its interval: 12.34% (11.9 to 12.8)."""
+    interval = f" ({rate.interval[0]:.2%} to {rate.interval[1]:.2%})" if rate.interval else ""
+    return f"{rate.value:.2%}{interval}"
+
+
+def show_trained(bundle: "Bundle") -> None:
+    """Tell where the bundle is that a training made, and what to do next."""
+    print(f"{bundle.path}: {len(bundle.alphabet.graphemes)} graphemes; read with: uncial read -m {bundle.path} IMAGE")
+
+
+def bundle_facts(bundle: "Bundle") -> dict[str, Any]:
+    """What a bundle is, as plain values."""
+    files = [file for file in bundle.path.iterdir() if file.is_file()]
+    return {
+        "bundle": str(bundle.path),
+        "megabytes": round(sum(file.stat().st_size for file in files) / 1e6, 2),
+        "network": to_dict(bundle.architecture),
+        "line_image": to_dict(bundle.line_image),
+        "alphabet": list(bundle.alphabet.graphemes),
+        "provenance": bundle.provenance,
+    }
+
+
+def show_bundle(bundle: "Bundle") -> None:
+    """A bundle's facts as a table."""
+    facts = bundle_facts(bundle)
+    table = Table("", "", show_header=False, box=None, pad_edge=False)
+    table.add_row("bundle", facts["bundle"])
+    table.add_row("size", f"{facts['megabytes']} MB")
+    table.add_row("alphabet", f"{len(facts['alphabet'])} graphemes: {' '.join(facts['alphabet'])}")
+    for name in ("network", "line_image", "provenance"):
+        table.add_section()
+        for key, value in _flat(facts[name]):
+            table.add_row(f"{name}: {key}" if name != "provenance" else key, value)
+    console().print(table)
+
+
+def _flat(values: dict[str, Any], above: str = "") -> list[tuple[str, str]]:
+    """Nested values as (dotted name, text) pairs."""
+    rows: list[tuple[str, str]] = []
+    for key, value in values.items():
+        name = f"{above}{key}"
+        if isinstance(value, dict):
+            rows += _flat(value, f"{name}.")
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            for number, item in enumerate(value, start=1):
+                rows += _flat(item, f"{name}.{number}.")
+        else:
+            rows.append((name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
+    return rows
