@@ -5,12 +5,12 @@ import onnx
 import onnxruntime
 import pytest
 from conftest import DrawnLine, Resave
-from uncial.lineimage import ink, line_image
 
 from uncial.bundle import Bundle
 from uncial.decoders import best_path
 from uncial.errors import BundleError, StorageError
 from uncial.export import export_onnx, largest_difference
+from uncial.lineimage import ink, line_image
 
 
 def test_an_exported_file_stands_alone_and_reads_as_the_bundle_does(

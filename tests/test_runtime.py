@@ -2,14 +2,17 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import Resave
+from conftest import DrawnLine, Resave
 from hypothesis import given
 from hypothesis import strategies as st
 
 from uncial.bundle import Bundle
+from uncial.decoders import best_path
 from uncial.errors import BundleError, ConfigError, ImageError, MissingExtraError
+from uncial.lineimage import line_image
 from uncial.runtime import BACKENDS, Runtime, batches
 
+FULL_PRECISION = ("onnx", "torch")
 WIDTHS = (200, 33, 90, 90, 151, 7, 64, 1)
 
 
@@ -20,7 +23,7 @@ def images() -> list[np.ndarray]:
     return [rng.integers(0, 256, (64, width), dtype=np.uint8) for width in WIDTHS]
 
 
-@pytest.mark.parametrize("backend", sorted(BACKENDS))
+@pytest.mark.parametrize("backend", FULL_PRECISION)
 def test_a_line_reads_the_same_alone_and_padded_beside_others(
     tiny_bundle: Bundle, images: list[np.ndarray], backend: str
 ) -> None:
@@ -29,7 +32,7 @@ def test_a_line_reads_the_same_alone_and_padded_beside_others(
         np.testing.assert_allclose(beside, alone, atol=1e-4)
 
 
-@pytest.mark.parametrize("backend", sorted(BACKENDS))
+@pytest.mark.parametrize("backend", FULL_PRECISION)
 def test_results_come_in_the_order_of_the_images_with_the_steps_of_their_widths(
     tiny_bundle: Bundle, images: list[np.ndarray], backend: str
 ) -> None:
@@ -44,6 +47,18 @@ def test_results_come_in_the_order_of_the_images_with_the_steps_of_their_widths(
 def test_onnx_runtime_and_pytorch_agree(tiny_bundle: Bundle, images: list[np.ndarray]) -> None:
     pairs = zip(Runtime(tiny_bundle).log_probs(images), Runtime(tiny_bundle, "torch").log_probs(images), strict=True)
     assert max(float(np.abs(ours - theirs).max()) for ours, theirs in pairs) < 1e-3
+
+
+@pytest.mark.parametrize("backend", sorted(BACKENDS))
+def test_every_backend_reads_drawn_lines(tiny_bundle: Bundle, drawn_lines: tuple[DrawnLine, ...], backend: str) -> None:
+    if backend not in FULL_PRECISION:
+        pytest.importorskip(backend)
+    images = [line_image(line.image, tiny_bundle.line_image) for line in drawn_lines]
+    found = Runtime(tiny_bundle, backend).log_probs(images)
+    texts = [tiny_bundle.alphabet.decode(span.class_ for span in best_path(log_probs)) for log_probs in found]
+    assert texts == [line.text for line in drawn_lines]
+    for ours, theirs in zip(Runtime(tiny_bundle).log_probs(images), found, strict=True):
+        assert np.abs(np.exp(ours) - np.exp(theirs)).max() < 0.05  # bf16 has three digits at each step of the way
 
 
 def test_threads_do_not_change_a_result(tiny_bundle: Bundle, images: list[np.ndarray]) -> None:
@@ -84,16 +99,17 @@ def test_an_image_of_another_height_is_a_mistake_of_the_caller(tiny_bundle: Bund
 
 
 def test_an_unknown_backend_is_answered_with_those_there_are(tiny_bundle: Bundle) -> None:
-    with pytest.raises(ConfigError, match="onnx, torch"):
+    with pytest.raises(ConfigError, match="onnx, openvino, torch"):
         Runtime(tiny_bundle, "tensorflow")
 
 
-def test_a_missing_torch_is_answered_with_the_install_line(
-    tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("backend", "extra"), [("torch", "train"), ("openvino", "openvino")])
+def test_a_missing_package_is_answered_with_the_install_line(
+    tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, backend: str, extra: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, "torch", None)  # importing it now fails as if it were not installed
-    with pytest.raises(MissingExtraError, match=r"pip install 'uncial\[train\]'"):
-        Runtime(tiny_bundle, "torch")
+    monkeypatch.setitem(sys.modules, backend, None)  # importing it now fails as if it were not installed
+    with pytest.raises(MissingExtraError, match=rf"pip install 'uncial\[{extra}\]'"):
+        Runtime(tiny_bundle, backend)
 
 
 def test_a_graph_that_onnx_runtime_cannot_open_is_a_bundle_error(tiny_bundle: Bundle, resaved: Resave) -> None:
