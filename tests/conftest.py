@@ -11,11 +11,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
-from uncial.lineimage import LineImageConfig, ink, line_image
 
 from uncial.alphabet import BLANK, Alphabet
 from uncial.architecture import CRNNConfig
 from uncial.bundle import Bundle, save_bundle
+from uncial.lineimage import LineImageConfig, ink, line_image
 from uncial.nn.crnn import CRNN
 from uncial.nn.onnx_graph import onnx_graph
 

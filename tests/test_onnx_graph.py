@@ -8,11 +8,11 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from uncial.lineimage import LineImageConfig
 
 from uncial.alphabet import Alphabet
 from uncial.architecture import CRNNConfig
 from uncial.bundle import Bundle, save_bundle
+from uncial.lineimage import LineImageConfig
 from uncial.nn.crnn import CRNN
 from uncial.nn.onnx_graph import onnx_graph
 
