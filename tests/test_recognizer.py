@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from conftest import DrawnLine
 
+from uncial.alphabet import BLANK, Alphabet
 from uncial.bundle import Bundle
 from uncial.decoders import DecodedSpan
 from uncial.errors import BundleError, ConfigError, ImageError
@@ -61,6 +62,28 @@ def test_blank_paper_gives_an_empty_text(recognizer: Recognizer) -> None:
     assert transcript.text == ""
     assert transcript.spans == ()
     assert 0 < transcript.confidence <= 1
+
+
+class Scripted:
+    """A runtime whose network always reads the same path of graphemes."""
+
+    def __init__(self, alphabet: Alphabet, graphemes: str) -> None:
+        self.log_probs_of_all = np.full((2 * len(graphemes), alphabet.size), -9.0, np.float32)
+        for n, grapheme in enumerate(graphemes):
+            self.log_probs_of_all[2 * n, alphabet.graphemes.index(grapheme) + 1] = 0
+            self.log_probs_of_all[2 * n + 1, BLANK] = 0
+
+    def log_probs(self, images: list[np.ndarray]) -> list[np.ndarray]:
+        return [self.log_probs_of_all for _ in images]
+
+
+@pytest.mark.parametrize(("read", "text"), [("  a  n ", "a n"), ("ann", "ann"), ("   ", ""), (" a", "a")])
+def test_idle_spaces_are_not_told(
+    tiny_bundle: Bundle, drawn_lines: tuple[DrawnLine, ...], read: str, text: str
+) -> None:
+    recognizer = Recognizer(tiny_bundle, Scripted(tiny_bundle.alphabet, read))  # type: ignore[arg-type]
+    transcript = recognizer.read_line(drawn_lines[2].image)
+    assert transcript.text == "".join(span.grapheme for span in transcript.spans) == text
 
 
 def test_more_lines_than_are_held_at_once_come_back_in_order(

@@ -93,7 +93,7 @@ class Recognizer:
             raise ImageError(f"line image {number}: {error}") from error
 
     def _transcript(self, image: NDArray[np.uint8], log_probs: LogProbs) -> Transcript:
-        decoded = self._decode(log_probs)
+        decoded = self._without_idle_spaces(self._decode(log_probs))
         peaks, posteriors = peak_posteriors(log_probs, decoded)
         left, right = self._extents(decoded, image.shape)
         spans = tuple(
@@ -111,6 +111,16 @@ class Recognizer:
             )
         )
         return Transcript("".join(span.grapheme for span in spans), confidence(log_probs, posteriors), spans)
+
+    def _without_idle_spaces(self, decoded: Sequence[DecodedSpan]) -> list[DecodedSpan]:
+        """The spans without spaces at either end or behind another space: no text has them, see `text.normalise`."""
+        spaces = [self.bundle.alphabet.graphemes[span.class_ - 1] == " " for span in decoded]
+        written = [n for n, space in enumerate(spaces) if not space]
+        return [
+            span
+            for n, span in enumerate(decoded)
+            if not spaces[n] or (written and written[0] < n < written[-1] and not spaces[n - 1])
+        ]
 
     def _alternatives(self, log_probs: LogProbs, read: int) -> tuple[tuple[str, float], ...]:
         """The likeliest other graphemes of one time step (C,) with their posteriors."""
