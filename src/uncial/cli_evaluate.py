@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from uncial.cli_options import Data, Json, Model, Split
+from uncial.cli_options import Backend, Data, Json, Model, Split
 
 
 def evaluate(
@@ -15,6 +15,7 @@ def evaluate(
         Split | None,
         typer.Option(help="Which lines. Without it: val, or all if the data has no splits.", show_default=False),
     ] = None,
+    backend: Backend = "onnx",
     as_json: Json = False,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML page with the worst lines, too.")
@@ -33,7 +34,7 @@ def evaluate(
 
     if report:
         check_report_path(report)
-    samples, recognizer = read_samples(data), Recognizer.load(model)
+    samples, recognizer = read_samples(data), Recognizer.load(model, backend=backend)
     about = {"model": str(recognizer.bundle.path), "data": " ".join(map(str, data))}
     with reading_bar() as progress:
         evaluation = read_and_compare(recognizer, samples, split=split, progress=progress, about=about)

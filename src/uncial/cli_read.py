@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from uncial.cli_options import Format, Model, Shows, write_whole
+from uncial.cli_options import Backend, Format, Model, Shows, write_whole
 from uncial.errors import ImageError
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def read(
     ] = Format.text,
     model: Model = None,
     decoder: Annotated[str, typer.Option(metavar="NAME", help="How posteriors become text.")] = "best-path",
+    backend: Backend = "onnx",
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write to this file, not to the screen.")
     ] = None,
@@ -59,7 +60,8 @@ def read(
     from uncial.recognizer import Recognizer
 
     names, unread = image_names(images), list[ImageError]()
-    readings = told(read_each(Recognizer.load(model, decoder=decoder), names), unread, alone=len(names) == 1)
+    recognizer = Recognizer.load(model, decoder=decoder, backend=backend)
+    readings = told(read_each(recognizer, names), unread, alone=len(names) == 1)
     if shows is Shows.word:
         readings = map(as_word, readings)
     pieces = FORMATS[format_](readings, several=len(names) > 1)
