@@ -1,0 +1,96 @@
+"""The command line as a whole: versions, unknown words, and how errors and interruptions end."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from commands import uncial, write_pairs
+from conftest import DrawnLine
+
+from uncial import __version__
+from uncial.bundle import Bundle
+from uncial.recognizer import Recognizer
+
+
+def test_the_version_is_told() -> None:
+    assert uncial("--version").out == f"uncial {__version__}\n"
+
+
+def test_no_command_shows_what_there_is() -> None:
+    ran = uncial()
+    assert all(command in ran.out + ran.told for command in ("read", "evaluate", "train", "data", "export", "model"))
+
+
+@pytest.mark.parametrize(
+    ("words", "suggestion"),
+    [(("raed", "a.png"), "read"), (("read", "--modle", "b", "a.png"), "--model"), (("data", "chek"), "check")],
+)
+def test_a_misspelt_word_is_answered_with_the_right_one(words: tuple[str, ...], suggestion: str) -> None:
+    ran = uncial(*words)
+    assert ran.code == 2
+    assert suggestion in ran.told.splitlines()[-1]
+
+
+def test_a_missing_bundle_is_told_with_what_a_bundle_is(tmp_path: Path) -> None:
+    ran = uncial("read", "-m", tmp_path / "none", "a.png")
+    assert ran.code == 6
+    assert ran.told.startswith("uncial: ")
+    assert "uncial train -o" in ran.told
+
+
+def test_a_damaged_bundle_is_told(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    copy = shutil.copytree(tiny_bundle.path, tmp_path / "copy")
+    weights = (copy / "weights.safetensors").read_bytes()
+    (copy / "weights.safetensors").write_bytes(weights[:-100])
+    ran = uncial("read", "-m", copy, "a.png")
+    assert ran.code == 6
+    assert "weights.safetensors" in ran.told
+
+
+def test_a_bundle_of_a_newer_version_is_told(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    copy = shutil.copytree(tiny_bundle.path, tmp_path / "copy")
+    settings = json.loads((copy / "bundle.json").read_text(encoding="utf-8"))
+    (copy / "bundle.json").write_text(json.dumps(settings | {"version": 99}), encoding="utf-8")
+    ran = uncial("evaluate", "-m", copy, write_pairs(tmp_path / "pairs", ()))
+    assert ran.code in (5, 6)
+    ran = uncial("model", "-m", copy)
+    assert ran.code == 6
+    assert "99" in ran.told
+    assert "update" in ran.told
+
+
+def test_an_interruption_ends_with_130_and_a_line_on_what_is_kept(
+    tiny_bundle: Bundle, drawn_lines: tuple[DrawnLine, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    folder = write_pairs(tmp_path / "pairs", drawn_lines)
+    monkeypatch.setattr(Recognizer, "read_lines", interrupt)
+    ran = uncial("read", "-m", tiny_bundle.path, folder, "-o", tmp_path / "out.txt")
+    assert ran.code == 130
+    assert ran.told.strip() == "uncial: interrupted; nothing was written"
+    assert not (tmp_path / "out.txt").exists()
+
+
+def test_missing_pytorch_is_answered_with_the_line_that_installs_it(
+    drawn_lines: tuple[DrawnLine, ...], tmp_path: Path
+) -> None:
+    folder = write_pairs(tmp_path / "pairs", drawn_lines)
+    code = "import sys; sys.modules['torch'] = None; from uncial.cli import main; main()"
+    command = [sys.executable, "-c", code, "train", str(folder), "-o", str(tmp_path / "bundle")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+    assert done.returncode == 7
+    assert 'pip install "uncial[train]"' in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_closed_pipe_is_no_error(tiny_bundle: Bundle, drawn_lines: tuple[DrawnLine, ...], tmp_path: Path) -> None:
+    folder = write_pairs(tmp_path / "pairs", drawn_lines)
+    command = f"{sys.executable} -m uncial read -m {tiny_bundle.path} {folder} | head -n 0"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr

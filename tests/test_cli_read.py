@@ -1,0 +1,193 @@
+"""`uncial read` as people use it: pictures of all kinds, text and JSON out, and bad pictures among good ones."""
+
+import io
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import uncial, write_pairs
+from conftest import TEXTS, DrawnLine
+from numpy.typing import NDArray
+from PIL import Image
+
+from uncial.bundle import Bundle
+
+Lines = Sequence[DrawnLine]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, drawn_lines: Lines) -> Path:
+    return write_pairs(tmp_path / "lines", drawn_lines)
+
+
+def test_a_line_is_printed_as_its_text(folder: Path, tiny_bundle: Bundle) -> None:
+    ran = uncial("read", "-m", tiny_bundle.path, folder / "line000.png")
+    assert (ran.out, ran.told, ran.code) == (f"{TEXTS[0]}\n", "", 0)
+
+
+def test_several_lines_are_printed_behind_their_names_as_grep_does(folder: Path, tiny_bundle: Bundle) -> None:
+    ran = uncial("read", "-m", tiny_bundle.path, folder / "line001.png", folder / "line000.png")
+    assert ran.out == f"{folder}/line001.png:{TEXTS[1]}\n{folder}/line000.png:{TEXTS[0]}\n"
+
+
+def test_a_folder_stands_for_its_images_in_the_order_of_their_names(folder: Path, tiny_bundle: Bundle) -> None:
+    ran = uncial("read", "-m", tiny_bundle.path, folder)
+    assert [line.partition(":")[2] for line in ran.out.splitlines()] == list(TEXTS)
+
+
+def test_an_image_comes_through_standard_input(folder: Path, tiny_bundle: Bundle) -> None:
+    ran = uncial("read", "-m", tiny_bundle.path, "-", stdin=(folder / "line002.png").read_bytes())
+    assert ran.out == f"{TEXTS[2]}\n"
+
+
+def test_empty_standard_input_is_told(tiny_bundle: Bundle) -> None:
+    ran = uncial("read", "-m", tiny_bundle.path, "-", stdin=b"")
+    assert ran.code == 4
+    assert "standard input" in ran.told
+
+
+def test_a_word_is_read_without_spaces(folder: Path, tiny_bundle: Bundle) -> None:
+    ran = uncial("read", "-m", tiny_bundle.path, "--as", "word", "-f", "json", folder / "line000.png")
+    read = json.loads(ran.out)
+    assert read["text"] == TEXTS[0].replace(" ", "")
+    assert "".join(span["grapheme"] for span in read["graphemes"]) == read["text"]
+
+
+def test_json_of_one_image_tells_where_each_grapheme_is_and_what_else_it_may_be(
+    folder: Path, tiny_bundle: Bundle, drawn_lines: Lines
+) -> None:
+    read = json.loads(uncial("read", "-m", tiny_bundle.path, "-f", "json", folder / "line000.png").out)
+    assert read["text"] == TEXTS[0]
+    assert 0.5 < read["confidence"] <= 1
+    width, spans = drawn_lines[0].image.shape[1], read["graphemes"]
+    assert [span["grapheme"] for span in spans] == list(TEXTS[0])
+    for span, following in zip(spans, spans[1:], strict=False):
+        assert 0 <= span["left"] < span["right"] <= following["right"] <= width
+    for span in spans:
+        assert len(span["alternatives"]) == 3
+        assert all(other["posterior"] <= span["posterior"] for other in span["alternatives"])
+
+
+def test_json_of_several_images_is_an_array_that_holds_failures_too(folder: Path, tiny_bundle: Bundle) -> None:
+    (folder / "line001.png").write_bytes(b"")
+    ran = uncial("read", "-m", tiny_bundle.path, "-f", "json", folder)
+    read = json.loads(ran.out)
+    assert [entry.get("text") for entry in read] == [TEXTS[0], None, *TEXTS[2:]]
+    assert "line001.png" in read[1]["error"]
+    assert ran.code == 3
+
+
+def test_a_file_takes_what_would_be_printed(folder: Path, tiny_bundle: Bundle, tmp_path: Path) -> None:
+    ran = uncial("read", "-m", tiny_bundle.path, folder / "line003.png", "-o", tmp_path / "new" / "text.txt")
+    assert ran.out == ""
+    assert (tmp_path / "new" / "text.txt").read_text(encoding="utf-8") == f"{TEXTS[3]}\n"
+
+
+def test_a_file_that_cannot_be_written_is_told(folder: Path, tiny_bundle: Bundle) -> None:
+    ran = uncial("read", "-m", tiny_bundle.path, folder / "line003.png", "-o", folder / "line003.png" / "text.txt")
+    assert ran.code == 8
+    assert ran.told.startswith("uncial: ")
+
+
+def test_one_bad_image_does_not_stop_the_others(folder: Path, tiny_bundle: Bundle) -> None:
+    Image.new("L", (1, 64), 255).save(folder / "line001.png")
+    (folder / "line002.png").write_bytes(b"not an image")
+    ran = uncial("read", "-m", tiny_bundle.path, folder, folder / "missing.png")
+    assert [line.partition(":")[2] for line in ran.out.splitlines()] == [TEXTS[0], TEXTS[3]]
+    told = ran.told.splitlines()
+    assert [name in line for name, line in zip(("line001", "line002", "missing"), told, strict=True)] == [True] * 3
+    assert ran.code == 3
+
+
+def test_an_older_result_stays_when_nothing_could_be_read(folder: Path, tiny_bundle: Bundle, tmp_path: Path) -> None:
+    result = tmp_path / "result.txt"
+    result.write_text("older", encoding="utf-8")
+    ran = uncial("read", "-m", tiny_bundle.path, folder / "a.png", folder / "b.png", "-o", result)
+    assert ran.code == 3
+    assert result.read_text(encoding="utf-8") == "older"
+
+
+def missing(path: Path) -> None:
+    path.unlink()
+
+
+def zero_bytes(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def unreadable(path: Path) -> None:
+    path.write_bytes(b"this is no picture of anything")
+
+
+def truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def gigantic(path: Path) -> None:
+    Image.new("1", (60_000, 20_000), 1).save(path)  # 150 MB as pixels, a few kilobytes on the disk
+
+
+def one_pixel_wide(path: Path) -> None:
+    Image.new("L", (1, 64), 255).save(path)
+
+
+def empty_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [missing, zero_bytes, unreadable, truncated, gigantic, one_pixel_wide, empty_folder],
+    ids=lambda f: f.__name__,
+)
+def test_an_image_that_cannot_be_read_is_named_without_a_traceback(
+    spoil: Callable[[Path], None], folder: Path, tiny_bundle: Bundle
+) -> None:
+    image = folder / "line000.png"
+    spoil(image)
+    ran = uncial("read", "-m", tiny_bundle.path, image)
+    assert (ran.out, ran.code) == ("", 4)
+    assert ran.told.startswith("uncial: ")
+    assert ran.told.count("\n") == 1
+    assert ran.told.count(str(image)) == 1
+
+
+def cmyk(gray: NDArray[np.uint8]) -> tuple[Image.Image, str]:
+    return Image.fromarray(gray).convert("RGB").convert("CMYK"), "TIFF"
+
+
+def sixteen_bit(gray: NDArray[np.uint8]) -> tuple[Image.Image, str]:
+    return Image.fromarray(gray.astype(np.uint16) * 257), "PNG"
+
+
+def palette(gray: NDArray[np.uint8]) -> tuple[Image.Image, str]:
+    return Image.fromarray(gray).convert("P"), "GIF"
+
+
+def ink_on_nothing(gray: NDArray[np.uint8]) -> tuple[Image.Image, str]:
+    black = np.zeros((*gray.shape, 4), np.uint8)
+    black[..., 3] = 255 - gray
+    return Image.fromarray(black), "PNG"
+
+
+def colour(gray: NDArray[np.uint8]) -> tuple[Image.Image, str]:
+    return Image.fromarray(gray).convert("RGB"), "WEBP"
+
+
+@pytest.mark.parametrize("kind", [cmyk, sixteen_bit, palette, ink_on_nothing, colour], ids=lambda f: f.__name__)
+def test_every_kind_of_image_reads_rightly(
+    kind: Callable[[NDArray[np.uint8]], tuple[Image.Image, str]], tiny_bundle: Bundle, drawn_lines: Lines
+) -> None:
+    image, form = kind(drawn_lines[0].image)
+    stored = io.BytesIO()
+    image.save(stored, form)
+    assert uncial("read", "-m", tiny_bundle.path, "-", stdin=stored.getvalue()).out == f"{TEXTS[0]}\n"
+
+
+def test_an_unknown_decoder_is_answered_with_those_there_are(folder: Path, tiny_bundle: Bundle) -> None:
+    ran = uncial("read", "-m", tiny_bundle.path, "--decoder", "best", folder)
+    assert (ran.out, ran.code) == ("", 2)
+    assert "best-path" in ran.told
