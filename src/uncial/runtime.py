@@ -152,7 +152,7 @@ def _openvino(bundle: Bundle, threads: int) -> Session:
     def run(images: NDArray[np.float32], widths: NDArray[np.int64]) -> tuple[LogProbs, NDArray[np.int64]]:
         request.infer({"images": images, "widths": widths})
         # The request uses its memory again for the next batch.
-        return tuple(request.get_tensor(name).data.copy() for name in ("log_probs", "lengths"))  # type: ignore[return-value]
+        return tuple(request.get_tensor(name).data.copy() for name in ("log_probs", "lengths"))
 
     return run
 
