@@ -170,9 +170,10 @@ def show_bundle(bundle: "Bundle") -> None:
     table = Table("", "", show_header=False, box=None, pad_edge=False)
     table.add_row("bundle", facts["bundle"])
     table.add_row("size", f"{facts['megabytes']} MB")
-    table.add_row("alphabet", f"{len(facts['alphabet'])} graphemes: {' '.join(facts['alphabet'])}")
-    for name in ("network", "line_image", "provenance"):
-        table.add_section()
+    table.add_row(
+        "alphabet", f"{len(facts['alphabet'])} graphemes: {' '.join(g.replace(' ', '␣') for g in facts['alphabet'])}"
+    )
+    for name in ("provenance", "network", "line_image"):
         for key, value in _flat(facts[name]):
             table.add_row(f"{name}: {key}" if name != "provenance" else key, value)
     console().print(table)
