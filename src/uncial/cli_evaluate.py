@@ -25,22 +25,18 @@ def evaluate(
 
     CER and WER are pooled over all lines and told as they stand and normalised, with 95 % intervals over pages.
     """
+    from uncial import report as page
+    from uncial import screen
     from uncial.evaluate import evaluate as read_and_compare
     from uncial.recognizer import Recognizer
-    from uncial.report import check_report_path
-    from uncial.report import report as write_report
-    from uncial.screen import reading_bar, show_evaluation
     from uncial.sources import read_samples
 
     if report:
-        check_report_path(report)
+        page.check_report_path(report)  # before the reading, which may take long
     samples, recognizer = read_samples(data), Recognizer.load(model, backend=backend)
     about = {"model": str(recognizer.bundle.path), "data": " ".join(map(str, data))}
-    with reading_bar() as progress:
+    with screen.reading_bar() as progress:
         evaluation = read_and_compare(recognizer, samples, split=split, progress=progress, about=about)
     if report:
-        write_report(evaluation, report)
-    if as_json:
-        print(evaluation.to_json())
-    else:
-        show_evaluation(evaluation)
+        page.report(evaluation, report)
+    print(evaluation.to_json()) if as_json else screen.show_evaluation(evaluation)
