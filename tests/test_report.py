@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lxml import html
 from written_lines import PixelReader, Row, png, samples_of, written
 
-from uncial.errors import StorageError
+from uncial.errors import ImageError, StorageError
 from uncial.evaluate import evaluate
 from uncial.report import (
     bars,
@@ -111,10 +111,13 @@ def test_a_picture_is_made_smaller_where_it_is_large():
     assert cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE).shape == (48, 2400)
 
 
-def test_a_picture_that_is_gone_is_told(misread, tmp_path):
-    (tmp_path / "drawn.zip").write_bytes(b"")
+def test_a_picture_that_is_gone_is_told(misread, monkeypatch):
+    def gone(sample):
+        raise ImageError(f"{sample.id}: no such file")
+
+    monkeypatch.setattr(Sample, "image", gone)
     page = render(misread)
-    assert "The picture cannot be opened" in page
+    assert "The picture cannot be opened: drawn/000: no such file" in page
     assert "<img" not in page
 
 
