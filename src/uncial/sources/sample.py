@@ -1,0 +1,105 @@
+"""A line of ground truth: its text, where it comes from, and an image that is decoded only when asked for."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from uncial.errors import ImageError
+from uncial.lineimage import Gray, load_image
+
+HELD_OUT = 0.05  # share of the pages that validate, where a source has no split
+
+
+class ImageSource(Protocol):
+    """Where a line's pixels come from: small, stateless and picklable, so that it can travel to other processes."""
+
+    def image(self, name: str) -> Gray:
+        """Decode; uint8 (H, W) gray. Raises ImageError that begins with `name`."""
+        ...
+
+    def file(self) -> bytes | None:
+        """The line's own image file as it is stored; None: it has none, being part of a page.
+
+        Raises:
+            ImageError: it cannot be read.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A line of ground truth.
+
+    Attributes:
+        id: unique among all samples that were read together, such as "hooker_en/00000_000".
+        text: as transcribed, NFC.
+        collection: what it was published in.
+        document: part of the collection by one writer or of one origin; "" where unknown.
+        page: unique within the document; lines of one page never stand in two splits.
+        split: "train", "val", "test", or "" where the source has none.
+        source: of the pixels.
+        flaw: why the line cannot be used, known from reading its source; "" where nothing is wrong.
+    """
+
+    id: str
+    text: str
+    collection: str
+    document: str
+    page: str
+    split: str
+    source: ImageSource
+    flaw: str = ""
+
+    def image(self) -> Gray:
+        """The line as it is stored, uint8 (H, W) gray.
+
+        Raises:
+            ImageError: naming the id; missing, unreadable or too large.
+        """
+        return self.source.image(self.id)
+
+
+def split_of(sample: Sample) -> str:
+    """The split a sample belongs to; where its source has none, a fixed 5 % of the pages are "val".
+
+    The choice hangs on the page's name alone, so that it is the same in every run, and on every machine.
+    """
+    if sample.split:
+        return sample.split
+    page = "\0".join((sample.collection, sample.document, sample.page))
+    chance = int.from_bytes(hashlib.sha256(page.encode()).digest()[:8], "big") / 2**64
+    return "val" if chance < HELD_OUT else "train"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """A line image in a file of its own."""
+
+    path: Path
+
+    def image(self, name: str) -> Gray:
+        """Decode; see `ImageSource`."""
+        return load_image(self.path, f"{name}: {self.path}")
+
+    def file(self) -> bytes | None:
+        """The file's bytes."""
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            raise ImageError(f"{self.path}: cannot be read ({error.strerror or error})") from error
+
+
+@dataclass(frozen=True, slots=True)
+class NoImage:
+    """Stands where a text has no image; the reason is told when the image is asked for."""
+
+    reason: str
+
+    def image(self, name: str) -> Gray:
+        """Raise ImageError, always."""
+        raise ImageError(f"{name}: {self.reason}")
+
+    def file(self) -> bytes | None:
+        """Raise ImageError, always."""
+        raise ImageError(self.reason)
