@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from written_lines import PixelReader, Row, png, samples_of, written
@@ -9,7 +10,7 @@ from written_lines import PixelReader, Row, png, samples_of, written
 from uncial import evaluate as evaluate_module
 from uncial.errors import GroundTruthError
 from uncial.evaluate import evaluate, repeated_lines
-from uncial.evaluation import worst_lines
+from uncial.evaluation import Failure, worst_lines
 from uncial.metrics import EditCounts
 from uncial.recognizer import Recognizer
 
@@ -66,6 +67,13 @@ def test_ground_truth_that_is_uncertain_is_listed_and_in_no_figure(tmp_path):
     assert [failure.id for failure in evaluation.left_out] == ["drawn/000"]
     assert evaluation.left_out[0].reason
     assert evaluation.overall.every_line.cer.counts.reference == len("no news")
+
+
+def test_a_line_whose_source_is_flawed_is_listed_with_the_flaw_and_in_no_figure(tmp_path):
+    whole, flawed = samples_of(tmp_path, [Row("no news"), Row("")])
+    evaluation = evaluate(PixelReader(), [whole, replace(flawed, flaw="has an image but no text")])
+    assert evaluation.left_out == (Failure("drawn/001", "has an image but no text"),)
+    assert evaluation.overall.every_line.lines == 1
 
 
 def test_transcribers_marks_are_taken_out_of_the_ground_truth_and_counted(tmp_path):

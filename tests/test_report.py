@@ -27,6 +27,7 @@ from uncial.report import (
     ticks,
     visible,
 )
+from uncial.sources import Sample
 
 SCRIPT = "<script>alert('ink')</script>"
 

@@ -65,8 +65,9 @@ def evaluate(
         if split not in ("all", split_of(sample)):
             continue
         reading = reading_text(sample.text)
-        if reading.reason:
-            left_out.append(Failure(sample.id, reading.reason))
+        # A flaw of the source is there before any model reads, so leaving it out helps no model.
+        if reason := sample.flaw or reading.reason:
+            left_out.append(Failure(sample.id, reason))
         else:
             marks.update(reading.marks)
             chosen.append((sample, reading.text, repeated))
