@@ -49,11 +49,11 @@ class PixelReader:
         """As `Recognizer.read_lines`; an image of one pixel's width is refused."""
         waiting = list(images)
         self.calls.append(len(waiting))
-        return [self._read(image) for image in waiting]
+        return [self._read(image, number) for number, image in enumerate(waiting, start=1)]
 
-    def _read(self, image: NDArray[np.uint8]) -> Transcript:
+    def _read(self, image: NDArray[np.uint8], number: int) -> Transcript:
         if image.shape[1] == 1:
-            raise ImageError("the image is one pixel wide; cut the line again")
+            raise ImageError(f"line image {number}: the image is one pixel wide; cut the line again")
         row = image[0].tolist()
         text = bytes(row[: row.index(END)]).decode()
         return Transcript("".join(self.mistakes.get(letter, letter) for letter in text), self.confidence)

@@ -141,7 +141,7 @@ def _opened(samples: Sequence[Sample]) -> Iterator[list[tuple[Sample, Image | Fa
         try:
             image = sample.image()
         except ImageError as error:
-            handful.append((sample, Failure(sample.id, str(error))))
+            handful.append((sample, Failure(sample.id, str(error).removeprefix(f"{sample.id}: "))))
         else:
             handful.append((sample, image))
             pixels += image.size
@@ -162,6 +162,6 @@ def _read(recognizer: LineReader, lines: Sequence[tuple[Sample, Image]]) -> list
         return [Transcript(transcript.text, transcript.confidence) for transcript in transcripts]
     except ImageError as error:
         if len(lines) == 1:
-            return [Failure(lines[0][0].id, str(error))]
+            return [Failure(lines[0][0].id, str(error).removeprefix("line image 1: "))]  # its number says nothing here
         middle = len(lines) // 2
         return _read(recognizer, lines[:middle]) + _read(recognizer, lines[middle:])
