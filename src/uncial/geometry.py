@@ -10,6 +10,7 @@ from math import hypot
 from typing import TypeAlias
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 Point: TypeAlias = tuple[float, float]
@@ -71,7 +72,8 @@ class Frame:
         """Page points in this frame, float64 (N, 2)."""
         along = np.array(points, float).reshape(-1, 2) - self.origin
         dx, dy = self.direction
-        return along @ np.array([[dx, -dy], [dy, dx]])
+        turned: Array = along @ np.array([[dx, -dy], [dy, dx]])
+        return turned
 
     def page(self, x: Array, y: Array) -> tuple[Array, Array]:
         """Page coordinates (x, y) of places in this frame; any shapes that broadcast."""
@@ -105,13 +107,40 @@ def level_curve(baseline: Array, x: Array, smoothing: float) -> Array:
         (W,) offsets across the line; beyond the baseline's ends as at its ends.
     """
     order = np.argsort(baseline[:, 0], kind="stable")
-    level = np.interp(x, baseline[order, 0], baseline[order, 1])
-    reach = max(1, round(smoothing / 2))
+    level: Array = np.interp(x, baseline[order, 0], baseline[order, 1])
     if len(x) < 3:
         return level
-    padded = np.pad(level, reach, mode="edge")
-    window = np.hanning(2 * reach + 3)[1:-1]
-    return np.convolve(padded, window / window.sum(), mode="valid")
+    reach = max(1, round(smoothing / 2))
+    # A median first: a single point that was drawn amiss must not bend the line.
+    windows = sliding_window_view(np.pad(level, reach, mode="edge"), 2 * reach + 1)
+    padded = np.pad(np.median(windows, axis=1), reach, mode="edge")
+    weights = np.hanning(2 * reach + 3)[1:-1]
+    smooth: Array = np.convolve(padded, weights / weights.sum(), mode="valid")
+    return smooth
+
+
+def smooth_baseline(baseline: Points, smoothing: float) -> Points:
+    """A baseline without jitter and stray points, from left end to right end of its frame; see `level_curve`.
+
+    Raises:
+        ValueError: the baseline has no direction.
+    """
+    frame = frame_of(baseline)
+    inner = frame.inside(baseline)
+    x = np.linspace(inner[:, 0].min(), inner[:, 0].max(), max(2, round(np.ptp(inner[:, 0])) + 1))
+    chosen = np.unique([*range(0, len(x), 16), len(x) - 1])
+    page_x, page_y = frame.page(x[chosen], level_curve(inner, x, smoothing)[chosen])
+    return tuple((float(a), float(b)) for a, b in zip(page_x, page_y, strict=True))
+
+
+def mean_height(baseline: Points, boundary: Points) -> float:
+    """How high a line's boundary is on the average along its baseline, in pixels.
+
+    Raises:
+        ValueError: the baseline has no direction.
+    """
+    extent = float(np.ptp(frame_of(baseline).inside(boundary)[:, 0]))
+    return area(boundary) / extent if extent > 0 else 0.0
 
 
 def baseline_of(boundary: Points) -> Points:

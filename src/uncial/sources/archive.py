@@ -15,11 +15,14 @@ from pathlib import Path, PurePosixPath
 
 from uncial.errors import GroundTruthError, ImageError
 from uncial.lineimage import Gray, load_image
-from uncial.sources.sample import ImageFile, ImageSource, NoImage, Sample
+from uncial.sources.files import NOTES, collection_of, files_of
+from uncial.sources.sample import ImageFile, ImageSource, Sample, without_image
 
 TABLE = "lines.tsv"
 SPLITS = ("train", "val", "test", "")
 MOST_BYTES = 400_000_000  # of one unpacked member: a zip can hold far more than its size tells
+# What the standard library raises on damaged, encrypted or vanished zips.
+_DAMAGES = (OSError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,36 +35,64 @@ class ZipImage:
     def image(self, name: str) -> Gray:
         """Decode; see `ImageSource`."""
         try:
-            return load_image(self.file(), name)
-        except ImageError as error:
-            if str(error).startswith(name):
-                raise
-            raise ImageError(f"{name}: {error}") from error
+            data = self._read(self.member)
+        except _DAMAGES as error:
+            raise ImageError(f"{name}: {self._unreadable(error)}") from error
+        return load_image(data, name)
 
-    def file(self) -> bytes:
+    def file(self) -> bytes | None:
         """The image file's bytes."""
         try:
-            return _read_member(_opened(self.archive), self.member)
-        except (OSError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
-            raise ImageError(f"{self.archive}: '{self.member}' cannot be read ({error}); copy it again") from error
+            return self._read(self.member)
+        except _DAMAGES as error:
+            raise ImageError(self._unreadable(error)) from error
+
+    def notes(self) -> str:
+        """SOURCE.txt of the archive."""
+        try:
+            return self._read(NOTES).decode("utf-8", errors="replace")
+        except _DAMAGES:
+            return ""
+
+    def _read(self, member: str) -> bytes:
+        return _read_member(_opened(self.archive), member)
+
+    def _unreadable(self, error: Exception) -> str:
+        return f"'{self.member}' in {self.archive} cannot be read ({error}); copy the archive again"
 
 
-def read_archive(path: Path) -> list[Sample]:
-    """The lines of an archive: a zip, or a folder that holds the same files.
+def read_archives(path: Path) -> list[Sample]:
+    """The lines of a line archive, or of all archives under a folder, packed or unpacked.
 
     Raises:
-        GroundTruthError: no zip, damaged, or `lines.tsv` missing or not as described above.
+        GroundTruthError: a zip is damaged, or `lines.tsv` is missing or not as described above.
     """
-    if path.is_dir():
-        members: Collection[str] = {p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()}
-        return _samples(path, path.name, (path / TABLE).read_bytes(), members, lambda name: ImageFile(path / name))
+    samples = []
+    for file in files_of(path):
+        if file.suffix.lower() == ".zip":
+            samples += _zipped(file)
+        elif file.name == TABLE:
+            samples += _unpacked(file.parent)
+    return samples
+
+
+def _unpacked(folder: Path) -> list[Sample]:
+    members = {file.relative_to(folder).as_posix() for file in files_of(folder)}
+    try:
+        table = (folder / TABLE).read_bytes()
+    except OSError as error:
+        raise GroundTruthError(f"{folder / TABLE}: cannot be read ({error.strerror or error})") from error
+    return _samples(folder, collection_of(folder), table, members, lambda name: ImageFile(folder / name, folder))
+
+
+def _zipped(path: Path) -> list[Sample]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = set(archive.namelist())
             if TABLE not in members:
                 raise GroundTruthError(f"{path}: holds no {TABLE}; a line archive has it beside its images")
             table = _read_member(archive, TABLE)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
+    except _DAMAGES as error:
         raise GroundTruthError(f"{path}: not a zip, or damaged ({error}); copy it again") from error
     return _samples(path, path.stem, table, members, lambda name: ZipImage(path, name))
 
@@ -76,20 +107,24 @@ def _samples(
         raise GroundTruthError(f"{path}: {TABLE} is not UTF-8 ({error}); save it as UTF-8") from error
     if not rows or not {"image", "text"} <= set(rows[0]):
         raise GroundTruthError(f"{path}: {TABLE} names no columns 'image' and 'text' in its first row; add that row")
-    place = {column: index for index, column in enumerate(rows[0])}
     samples = []
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != len(rows[0]):
             raise GroundTruthError(
                 f"{path}: {TABLE} row {number} has {len(row)} columns, not {len(rows[0])}; no text may hold a tab"
             )
-        name, text = row[place["image"]], unicodedata.normalize("NFC", row[place["text"]])
-        document, page, split = (row[place[c]] if c in place else "" for c in ("doc", "page", "split"))
+        values = dict(zip(rows[0], row, strict=True))
+        split = values.get("split", "")
         if split not in SPLITS:
             raise GroundTruthError(f"{path}: {TABLE} row {number} has split '{split}'; there are train, val and test")
+        name, text = values["image"], unicodedata.normalize("NFC", values["text"])
         stem = str(PurePosixPath(name).with_suffix("")) if name else f"row {number}"
-        there = source(name) if name in members else NoImage(f"'{name}' is in {TABLE} but not in {path}")
-        samples.append(Sample(f"{collection}/{stem}", text, collection, document, page or stem, split, there))
+        place = (collection, values.get("doc", ""), values.get("page", "") or stem, split)
+        if name in members:
+            samples.append(Sample(f"{collection}/{stem}", text, *place, source(name)))
+        else:
+            flaw = f"has a text but no image: {TABLE} names '{name}', which is not in {path}"
+            samples.append(without_image(f"{collection}/{stem}", text, place, flaw))
     return samples
 
 

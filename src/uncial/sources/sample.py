@@ -7,6 +7,7 @@ from typing import Protocol
 
 from uncial.errors import ImageError
 from uncial.lineimage import Gray, load_image
+from uncial.sources.files import notes_in
 
 HELD_OUT = 0.05  # share of the pages that validate, where a source has no split
 
@@ -24,6 +25,10 @@ class ImageSource(Protocol):
         Raises:
             ImageError: it cannot be read.
         """
+        ...
+
+    def notes(self) -> str:
+        """What is told of the collection's origin, licence and attribution; "" for nothing."""
         ...
 
 
@@ -74,9 +79,10 @@ def split_of(sample: Sample) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ImageFile:
-    """A line image in a file of its own."""
+    """A line image in a file of its own, in a folder of such files."""
 
     path: Path
+    root: Path
 
     def image(self, name: str) -> Gray:
         """Decode; see `ImageSource`."""
@@ -88,6 +94,10 @@ class ImageFile:
             return self.path.read_bytes()
         except OSError as error:
             raise ImageError(f"{self.path}: cannot be read ({error.strerror or error})") from error
+
+    def notes(self) -> str:
+        """SOURCE.txt of the folder."""
+        return notes_in(self.root)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +113,19 @@ class NoImage:
     def file(self) -> bytes | None:
         """Raise ImageError, always."""
         raise ImageError(self.reason)
+
+    def notes(self) -> str:
+        """Nothing."""
+        return ""
+
+
+def without_image(id_: str, text: str, place: tuple[str, str, str, str], flaw: str) -> Sample:
+    """A sample that says why its image is missing.
+
+    Args:
+        id_: of the sample.
+        text: as transcribed.
+        place: collection, document, page, split.
+        flaw: the reason.
+    """
+    return Sample(id_, text, *place, NoImage(flaw), flaw)
