@@ -1,0 +1,137 @@
+"""A run's folder: checkpoint, log and lists; whatever is written is whole or not there.
+
+The checkpoint holds weights, moving average, optimiser and course. It is read with `weights_only`, so opening one
+runs no code.
+"""
+
+import csv
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+
+from uncial.errors import ConfigError, StorageError
+
+FILE = "checkpoint.pt"
+VERSION = 1
+LOG_COLUMNS = ("step", "epoch", "lines", "seconds", "loss", "learning_rate", "cer")
+
+
+@dataclass(slots=True)
+class Course:
+    """Where a run stands.
+
+    Attributes:
+        step: optimiser steps.
+        epoch: whole passes over the lines.
+        batch: batches done in the present pass.
+        lines: lines learned from, each view counted.
+        seconds: of the budget used.
+        best_cer: lowest validation CER, as a fraction; None before the first validation.
+        cer: of the last validation.
+        skipped: steps whose loss or gradient was not finite.
+    """
+
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    lines: int = 0
+    seconds: float = 0.0
+    best_cer: float | None = None
+    cer: float | None = None
+    skipped: int = 0
+
+
+def run_folder(out: Path) -> Path:
+    """The folder of a run beside the bundle it makes: `mine` -> `mine.run`."""
+    return out.with_name(out.name + ".run")
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file beside its place and move it there once it is on the disk.
+
+    Raises:
+        StorageError: full disk or no permission; what stood there before is untouched.
+    """
+    beside = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with beside.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except (OSError, RuntimeError) as error:  # torch.save reports a full disk as RuntimeError
+        with suppress(OSError):
+            beside.unlink()
+        kept = "what was there before is whole" if path.exists() else "nothing was written"
+        raise StorageError(f"{path}: could not be written ({error}); {kept}; free some space and --resume") from error
+
+
+def save_checkpoint(folder: Path, state: dict[str, Any], course: Course, identity: dict[str, Any]) -> None:
+    """Write the checkpoint.
+
+    Args:
+        folder: of the run.
+        state: state dictionaries of tensors and plain values.
+        course: where the run stands.
+        identity: what must be equal on resuming: network, preprocessing, alphabet.
+
+    Raises:
+        StorageError: it could not be written; an earlier checkpoint is whole.
+    """
+    whole = {"version": VERSION, "course": asdict(course), "identity": identity, **state}
+    write_whole(folder / FILE, lambda file: torch.save(whole, file))
+
+
+def load_checkpoint(folder: Path, identity: dict[str, Any]) -> tuple[dict[str, Any], Course]:
+    """Read the checkpoint back.
+
+    Raises:
+        StorageError: there is none, or it cannot be read.
+        ConfigError: it belongs to another network, preprocessing or alphabet.
+    """
+    path = folder / FILE
+    if not path.exists():
+        raise StorageError(f"{path}: there is no checkpoint to resume; leave --resume out to begin")
+    try:
+        whole = torch.load(path, map_location="cpu", weights_only=True)
+        version = whole["version"]
+    except Exception as error:  # noqa: BLE001 - a damaged file can raise nearly anything in torch.load
+        raise StorageError(f"{path}: is no checkpoint or is damaged ({error}); begin anew without --resume") from error
+    if version != VERSION:
+        raise StorageError(f"{path}: has version {version}, this Uncial knows {VERSION}; resume with the newer one")
+    for name, value in identity.items():
+        if whole["identity"].get(name) != value:
+            raise ConfigError(
+                f"{path}: was made with another {name}; resume with the settings and data it began with, "
+                "or begin anew with another -o"
+            )
+    return whole, Course(**whole["course"])
+
+
+def append_log(folder: Path, row: dict[str, Any], *, after_step: int | None = None) -> None:
+    """Add a row to `log.csv`; on resuming, rows after the checkpoint's step are dropped first.
+
+    Raises:
+        StorageError: it could not be written.
+    """
+    path = folder / "log.csv"
+    try:
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            path.write_text(",".join(LOG_COLUMNS) + "\n", encoding="utf-8")
+        if after_step is not None:
+            with path.open(encoding="utf-8", newline="") as file:
+                rows = [r for r in csv.DictReader(file) if r["step"] and int(r["step"]) <= after_step]
+            text = ",".join(LOG_COLUMNS) + "\n" + "".join(",".join(r[c] for c in LOG_COLUMNS) + "\n" for r in rows)
+            write_whole(path, lambda file: file.write(text.encode()))
+        if row:
+            with path.open("a", encoding="utf-8", newline="") as file:
+                csv.DictWriter(file, LOG_COLUMNS).writerow(row)
+    except OSError as error:
+        raise StorageError(f"{path}: could not be written ({error}); free some space and --resume") from error

@@ -1,0 +1,154 @@
+"""Lines -> padded batches: planned by width, varied by augmentation, the same again for the same seed.
+
+A plan is a pure function of (widths, seed, epoch), and each line's augmentation of (seed, epoch, line), so training
+that was killed goes on with exactly the batches it would have had.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from uncial.architecture import CRNNConfig
+from uncial.augment import AugmentConfig, augment
+from uncial.lineimage import LineImageConfig, ink, line_image
+from uncial.nn.ctc import steps_needed
+from uncial.sources import Sample
+
+TYPICAL_WIDTH = 768  # pixels; a batch holds as many pixels as `batch_lines` lines of this width
+AHEAD = 4  # batches prepared while the network learns from one
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingLine:
+    """A line ready to be learned from: its sample, its classes and the width of its line image in pixels."""
+
+    sample: Sample
+    classes: tuple[int, ...]
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Padded line images and their texts.
+
+    Attributes:
+        images: (N, 1, H, W) float32 ink, 0 paper to 1 dark, 0 beyond each line's width.
+        widths: (N,) int64 true widths in pixels.
+        classes: (sum of counts,) int64, the texts one behind the other.
+        counts: (N,) int64 graphemes of each text.
+    """
+
+    images: Tensor
+    widths: Tensor
+    classes: Tensor
+    counts: Tensor
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on a device, images in channels_last."""
+        images = self.images.to(device, memory_format=torch.channels_last)
+        return Batch(images, self.widths.to(device), self.classes.to(device), self.counts.to(device))
+
+
+def plan_batches(widths: Sequence[int], batch_lines: int, rng: np.random.Generator | None) -> list[list[int]]:
+    """Group lines of like width into batches of bounded memory.
+
+    Args:
+        widths: of the line images, in pixels.
+        batch_lines: lines of TYPICAL_WIDTH in a batch; of narrow lines up to four times as many, of wide ones fewer.
+        rng: shuffles lines among neighbouring widths and then the batches; None: widest first, always the same.
+
+    Returns:
+        Batches of indices into `widths`; each line once.
+    """
+    sizes = np.asarray(widths, dtype=float)
+    if rng is None:
+        order = np.argsort(-sizes, kind="stable")
+    else:
+        order = np.argsort(sizes * np.exp(rng.uniform(-0.08, 0.08, len(sizes))), kind="stable")
+    batches: list[list[int]] = []
+    widest = 0.0
+    for index in order.tolist():
+        widest = max(widest, sizes[index]) if batches else sizes[index]
+        full = not batches or len(batches[-1]) >= 4 * batch_lines
+        if full or (len(batches[-1]) + 1) * widest > batch_lines * TYPICAL_WIDTH:
+            batches.append([])
+            widest = sizes[index]
+        batches[-1].append(index)
+    if rng is not None:
+        rng.shuffle(batches)  # type: ignore[arg-type]
+    return batches
+
+
+class BatchMaker:
+    """Makes batches of training lines; decoded images are kept while they fit into `memory` bytes."""
+
+    def __init__(self, lines: Sequence[TrainingLine], network: CRNNConfig, image: LineImageConfig, memory: int) -> None:
+        """Hold the lines; nothing is decoded yet."""
+        self.lines = lines
+        self.network = network
+        self.image = image
+        self._room = memory
+        self._kept: dict[int, NDArray[np.uint8]] = {}
+
+    def batch(self, indices: Sequence[int], variation: AugmentConfig | None, seeds: Sequence[int] = ()) -> Batch:
+        """The padded batch of these lines.
+
+        Args:
+            indices: into the lines.
+            variation: how to augment, or None: the lines as they are.
+            seeds: (seed, epoch) of the augmentation.
+        """
+        images = [self._image(index, variation, seeds) for index in indices]
+        widths = [image.shape[1] for image in images]
+        # Whole time steps, so that every batch of a bucket meets the same few shapes.
+        step = self.network.step_width
+        padded = np.zeros((len(images), 1, self.network.height, -(-max(widths) // step) * step), np.float32)
+        for row, image in zip(padded, images, strict=True):
+            row[0, :, : image.shape[1]] = ink(image)
+        classes = [self.lines[index].classes for index in indices]
+        return Batch(
+            torch.from_numpy(padded),
+            torch.tensor(widths),
+            torch.tensor([c for text in classes for c in text], dtype=torch.long),
+            torch.tensor([len(text) for text in classes]),
+        )
+
+    def epoch(
+        self, batches: Sequence[Sequence[int]], variation: AugmentConfig | None, seeds: Sequence[int] = ()
+    ) -> Iterator[Batch]:
+        """The batches one after the other, prepared ahead in a thread of their own."""
+        with ThreadPoolExecutor(1) as pool:
+            waiting = iter(batches)
+            ahead = [pool.submit(self.batch, b, variation, seeds) for b in islice(waiting, AHEAD)]
+            try:
+                while ahead:
+                    batch = ahead.pop(0).result()
+                    ahead += [pool.submit(self.batch, b, variation, seeds) for b in islice(waiting, 1)]
+                    yield batch
+            finally:
+                for future in ahead:
+                    future.cancel()
+
+    def _image(self, index: int, variation: AugmentConfig | None, seeds: Sequence[int]) -> NDArray[np.uint8]:
+        image = self._decoded(index)
+        if variation is None:
+            return image
+        varied = augment(image, np.random.default_rng((*seeds, index)), variation)
+        # A line squeezed until CTC cannot spell it any more would only teach infinity.
+        fits = self.network.time_steps(varied.shape[1]) >= steps_needed(self.lines[index].classes)
+        return varied if fits else image
+
+    def _decoded(self, index: int) -> NDArray[np.uint8]:
+        if index in self._kept:
+            return self._kept[index]
+        image = line_image(self.lines[index].sample.image(), self.image)
+        if image.nbytes <= self._room:
+            self._room -= image.nbytes
+            self._kept[index] = image
+        return image

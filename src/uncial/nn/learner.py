@@ -1,0 +1,160 @@
+"""A network that learns: one optimiser step for each batch, and a moving average of the weights.
+
+The averaged weights are what validates, what is kept and what reads. A loss or gradient that is not finite never
+enters weights, average or batch statistics.
+"""
+
+import math
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from uncial.decoders import best_path
+from uncial.errors import TrainingError
+from uncial.metrics import EditCounts, count_edits
+from uncial.nn.batches import Batch, BatchMaker, plan_batches
+from uncial.nn.crnn import CRNN, fastest_autocast
+from uncial.nn.ctc import ctc_loss
+from uncial.nn.parallel import Ranks, TwoHeads
+from uncial.train_config import TrainConfig
+
+GIVE_UP_AFTER = 100  # steps in a row without a finite loss
+
+
+class Learner:
+    """Network, moving average and optimiser."""
+
+    def __init__(self, config: TrainConfig, classes: int, ranks: Ranks) -> None:
+        """A network of chance, from the seed.
+
+        Args:
+            config: of the training.
+            classes: of the output layer, blank included.
+            ranks: the processes that train together.
+        """
+        torch.manual_seed(config.seed)
+        self.config = config
+        self.device = ranks.device(config.device)
+        self.network = CRNN(config.network, classes).to(self.device, memory_format=torch.channels_last)
+        self.average = CRNN(config.network, classes).to(self.device, memory_format=torch.channels_last)
+        self.average.requires_grad_(False).eval()
+        self.average.load_state_dict(self.network.state_dict())
+        self.heads = ranks.wrap(TwoHeads(self.network))
+        self.optimizer = _optimizer(self.network, config)
+        self.bad_in_a_row = 0
+
+    def learn(self, batch: Batch, step: int, done: float) -> float:
+        """One optimiser step.
+
+        Args:
+            batch: on any device.
+            step: optimiser steps so far; seeds the dropout, so that a resumed run draws the same.
+            done: share of the budget that is used; sets the learning rate.
+
+        Returns:
+            The loss in nats per grapheme; nan where the step was skipped because it was not finite.
+
+        Raises:
+            TrainingError: no finite loss for GIVE_UP_AFTER steps.
+        """
+        torch.manual_seed(self.config.seed * 1_000_003 + step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.learning_rate * one_cycle(done, self.config.warmup)
+        buffers = [buffer.clone() for buffer in self.network.buffers()]
+        self.network.train()
+        loss = self.loss(batch.to(self.device))
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        length = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        if math.isfinite(float(length)) and math.isfinite(loss.item()):
+            self.optimizer.step()
+            # Early weights are forgotten quickly: the average covers a tenth of the run until it reaches its width.
+            move_average(self.average, self.network, min(self.config.averaging, (1 + step) / (10 + step)))
+            self.bad_in_a_row = 0
+            return loss.item()
+        for buffer, before in zip(self.network.buffers(), buffers, strict=True):
+            buffer.copy_(before)
+        self.bad_in_a_row += 1
+        if self.bad_in_a_row >= GIVE_UP_AFTER:
+            raise TrainingError(
+                f"the loss was not finite {GIVE_UP_AFTER} steps in a row (step {step}); the best bundle so far is "
+                "kept; try a lower learning_rate or --set precision=float32"
+            )
+        return math.nan
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Mean over the batch's graphemes, in nats, the shortcut head's share included."""
+        with self.reduced_precision():
+            logits, shortcut, lengths = self.heads(batch.images, batch.widths)
+        graphemes = batch.counts.sum()
+        loss = ctc_loss(logits, lengths, batch.classes, batch.counts).sum() / graphemes
+        if shortcut is not None and self.config.shortcut_weight:
+            aside = ctc_loss(shortcut, lengths, batch.classes, batch.counts).sum() / graphemes
+            loss = loss + self.config.shortcut_weight * aside
+        return loss
+
+    @torch.no_grad()
+    def read(self, lines: BatchMaker, chosen: Sequence[int]) -> EditCounts:
+        """Edit counts of the averaged network over the chosen lines, best path."""
+        plan = plan_batches([lines.lines[i].width for i in chosen], 2 * self.config.batch_lines, None)
+        plan = [[chosen[i] for i in indices] for indices in plan]
+        counts = EditCounts()
+        for indices, batch in zip(plan, lines.epoch(plan, None), strict=True):
+            moved = batch.to(self.device)
+            with self.reduced_precision():
+                logits, lengths = self.average(moved.images, moved.widths)
+            for index, steps, length in zip(indices, logits.float().cpu().numpy(), lengths.tolist(), strict=True):
+                read = [span.class_ for span in best_path(steps[:length])]
+                counts += count_edits(lines.lines[index].classes, read)
+        return counts
+
+    def reduced_precision(self) -> AbstractContextManager[Any]:
+        """Autocast to bf16 where this processor gains by it."""
+        dtype = fastest_autocast(self.device) if self.config.precision == "auto" else None
+        return torch.autocast(self.device.type, dtype) if dtype else nullcontext()
+
+    def state(self) -> dict[str, Any]:
+        """Everything a checkpoint needs to go on."""
+        return {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take up a state made by `state`."""
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+
+def one_cycle(done: float, warmup: float) -> float:
+    """Share of the peak learning rate: up along a cosine while warming up, then down along one to a thousandth.
+
+    Source: Smith & Topin 2019, "Super-convergence".
+    """
+    if done < warmup:
+        return 0.04 + 0.96 * (1 - math.cos(math.pi * done / warmup)) / 2
+    return 0.001 + 0.999 * (1 + math.cos(math.pi * (done - warmup) / (1 - warmup))) / 2
+
+
+@torch.no_grad()
+def move_average(average: torch.nn.Module, network: torch.nn.Module, decay: float) -> None:
+    """average = decay * average + (1 - decay) * network, batch statistics too."""
+    ours, theirs = average.state_dict().values(), network.state_dict().values()
+    floats = [(a, b) for a, b in zip(ours, theirs, strict=True) if a.is_floating_point()]
+    torch._foreach_lerp_([a for a, _ in floats], [b for _, b in floats], 1 - decay)
+    for a, b in zip(ours, theirs, strict=True):
+        if not a.is_floating_point():
+            a.copy_(b)
+
+
+def _optimizer(network: CRNN, config: TrainConfig) -> torch.optim.AdamW:
+    # Decay on biases and normalisation pulls towards nothing useful.
+    matrices = [p for p in network.parameters() if p.ndim > 1]
+    vectors = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)

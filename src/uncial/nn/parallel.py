@@ -1,0 +1,75 @@
+"""Training in several processes under `torchrun`, or in one: the same loop for both."""
+
+import os
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from uncial.nn.crnn import CRNN
+
+
+class TwoHeads(nn.Module):
+    """The network as training sees it: logits with context and without, in one forward pass."""
+
+    def __init__(self, network: CRNN) -> None:
+        """Wrap, not copy."""
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor, widths: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
+        """(N, 1, H, W), (N,) -> logits (N, T, C), the shortcut's logits or None, lengths (N,)."""
+        slices, lengths = self.network.slices(images, widths)
+        shortcut = self.network.shortcut_logits(slices) if self.network.shortcut is not None else None
+        return self.network.context_logits(slices, lengths), shortcut, lengths
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """The processes that train together; rank 0 validates, writes and tells."""
+
+    rank: int = 0
+    world: int = 1
+
+    @classmethod
+    def join(cls) -> "Ranks":
+        """Join the others if `torchrun` started this process (gloo on CPUs, nccl on CUDA)."""
+        world = int(os.environ.get("WORLD_SIZE", "1"))
+        if world == 1:
+            return cls()
+        if not torch.distributed.is_initialized():
+            torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        return cls(torch.distributed.get_rank(), world)
+
+    def device(self, name: str) -> torch.device:
+        """The device of this rank; "auto" takes CUDA, then MPS, then the CPU."""
+        if name == "auto":
+            name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        if name == "cuda":
+            return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        return torch.device(name)
+
+    def wrap(self, module: nn.Module) -> nn.Module:
+        """The module with its gradients averaged over all ranks."""
+        return nn.parallel.DistributedDataParallel(module) if self.world > 1 else module
+
+    def share(self, batches: list[list[int]]) -> list[list[int]]:
+        """This rank's batches: as many as every other rank has."""
+        if self.world == 1:
+            return batches
+        return batches[self.rank : len(batches) // self.world * self.world : self.world]
+
+    def agree(self, seconds: float) -> float:
+        """Rank 0's clock, so that all ranks end together."""
+        if self.world == 1:
+            return seconds
+        clock = torch.tensor([seconds], dtype=torch.float64)
+        if torch.distributed.get_backend() == "nccl":
+            clock = clock.cuda()
+        torch.distributed.broadcast(clock, 0)
+        return float(clock.item())
+
+    def meet(self) -> None:
+        """Wait until every rank is here."""
+        if self.world > 1:
+            torch.distributed.barrier()

@@ -1,0 +1,47 @@
+"""Start from the weights of another bundle: graphemes that both alphabets hold keep theirs."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from uncial.alphabet import BLANK, Alphabet
+from uncial.nn.crnn import CRNN
+
+HEADS = ("head.weight", "head.bias", "shortcut.weight", "shortcut.bias")  # one row for each class
+
+
+def take_over(weights: Mapping[str, NDArray[np.floating]], before: Alphabet, network: CRNN, alphabet: Alphabet) -> str:
+    """Load weights into a network with another alphabet.
+
+    New graphemes start with small weights of chance and a bias as low as the rarest known one, so that the network
+    does not begin by writing them everywhere.
+
+    Args:
+        weights: by their names in the state dictionary, float.
+        before: alphabet of the weights.
+        network: of the same architecture; changed in place.
+        alphabet: of the network.
+
+    Returns:
+        One sentence on what was kept and what is new.
+    """
+    state = network.state_dict()
+    same = [(0, 0)] if BLANK == 0 else []
+    old_class = {g: c for c, g in enumerate(before.graphemes, start=1)}
+    same += [(c, old_class[g]) for c, g in enumerate(alphabet.graphemes, start=1) if g in old_class]
+    new_rows, old_rows = (list(rows) for rows in zip(*same, strict=True))
+    for name, value in weights.items():
+        old = torch.tensor(np.asarray(value, dtype=np.float32))
+        if name in HEADS:
+            fresh = state[name] * 0.1 if name.endswith("weight") else torch.full_like(state[name], float(old.min()))
+            fresh[new_rows] = old[old_rows]
+            state[name] = fresh
+        elif name in state:
+            state[name] = old.to(state[name].dtype).reshape(state[name].shape)
+    network.load_state_dict(state)
+    new = [g for g in alphabet.graphemes if g not in old_class]
+    return f"{len(same) - 1} graphemes keep their weights" + (
+        f", {len(new)} new: {' '.join(new)}" if new else ", none is new"
+    )

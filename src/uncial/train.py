@@ -1,0 +1,250 @@
+"""Train a network on lines of ground truth and keep the best as a bundle: the loop, written out.
+
+`train` gathers the lines (what cannot be learned from is counted and listed), builds or takes over the network, and
+walks through the epochs: batches, loss, one optimiser step each, a moving average of the weights, now and then a
+validation and a checkpoint. Everything that decides the course of training lies in `TrainConfig` and in the
+checkpoint, so a killed run goes on as if nothing had happened.
+"""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from uncial import checkpoint
+from uncial.bundle import Bundle, load_bundle, save_bundle
+from uncial.checkpoint import Course
+from uncial.config import to_dict
+from uncial.errors import StorageError
+from uncial.nn.batches import BatchMaker, plan_batches
+from uncial.nn.learner import Learner, one_cycle
+from uncial.nn.onnx_graph import onnx_graph
+from uncial.nn.parallel import Ranks
+from uncial.nn.takeover import take_over
+from uncial.sources import Sample
+from uncial.train_config import TrainConfig
+from uncial.training_lines import TrainingLines, gather
+
+RECENT = 50  # steps over which loss and speed are told
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a run tells while it goes on.
+
+    Attributes:
+        step: optimiser steps so far.
+        epoch: passes over the training lines, with the fraction of the present one.
+        done: share of the budget that is used, 0 to 1.
+        loss: mean over the last steps, nats per grapheme; nan before the first.
+        lines_per_second: lines learned from per second of wall time, over the last steps.
+        seconds_left: of the budget, as far as can be told; None before that.
+        cer: of the last validation, as a fraction; None before the first.
+        best_cer: the lowest so far.
+        note: a sentence worth keeping on the screen, or "".
+    """
+
+    step: int
+    epoch: float
+    done: float
+    loss: float
+    lines_per_second: float
+    seconds_left: float | None
+    cer: float | None
+    best_cer: float | None
+    note: str = ""
+
+
+Watch = Callable[[Progress], None]
+
+
+def train(
+    samples: Sequence[Sample],
+    out: Path,
+    config: TrainConfig,
+    *,
+    start: Path | None = None,
+    resume: bool = False,
+    watch: Watch = lambda progress: None,
+) -> Bundle:
+    """Train on the train split of `samples`, choose on the val split, and write the best network as a bundle.
+
+    Args:
+        samples: lines of ground truth; those without a split get one by page. Test lines are never touched.
+        out: folder of the bundle. Checkpoint, log and list of left-out lines go into the folder `<out>.run` beside it.
+        config: all settings; `start` decides network and preprocessing where it is given.
+        start: bundle to start from instead of chance; graphemes that both alphabets hold keep their weights.
+        resume: go on from the checkpoint in `<out>.run`.
+        watch: is called with the progress after every step.
+
+    Returns:
+        The bundle of the best validation.
+
+    Raises:
+        GroundTruthError: nothing to learn from.
+        StorageError: `out` or its run exists already and `resume` is off, or a file cannot be written.
+        ConfigError: `resume` with another network, preprocessing or alphabet than the checkpoint's.
+        TrainingError: the loss stays infinite.
+    """
+    folder = checkpoint.run_folder(out)
+    if not resume and (out.exists() or (folder / checkpoint.FILE).exists()):
+        raise StorageError(f"{out}: there is a bundle or a run already; go on with --resume, or choose another -o")
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    old = load_bundle(start) if start else None
+    if old is not None:
+        config = replace(config, network=old.architecture, line_image=old.line_image)
+    lines = gather(samples, config, old.alphabet if old else None)
+    run = _Run(lines, config, out, watch)
+    table = lines.left_out_table().encode()
+    if run.ranks.rank == 0:
+        checkpoint.write_whole(folder / "left_out.tsv", lambda file: file.write(table))
+    run.tell(lines.summary())
+    if old is not None:
+        run.tell(take_over(old.weights, old.alphabet, run.learner.network, lines.alphabet))
+        run.learner.average.load_state_dict(run.learner.network.state_dict())
+    if resume:
+        run.restore()
+    run.through_epochs()
+    return load_bundle(out)
+
+
+class _Run:
+    """One training: what learns, what it learns from, and where in its course it stands."""
+
+    def __init__(self, lines: TrainingLines, config: TrainConfig, out: Path, watch: Watch) -> None:
+        self.lines, self.config, self.out, self.watch = lines, config, out, watch
+        self.folder = checkpoint.run_folder(out)
+        self.ranks = Ranks.join()
+        self.learner = Learner(config, lines.alphabet.size, self.ranks)
+        room = int(config.memory_gb * 2**30)
+        self.training = BatchMaker(lines.training, config.network, config.line_image, room)
+        self.validation = BatchMaker(lines.validation, config.network, config.line_image, room // 8)
+        self.course = Course()
+        self.recent: deque[tuple[float, int, float]] = deque(maxlen=RECENT)  # (loss, lines, seconds) of each step
+
+    @property
+    def done(self) -> float:
+        """Share of the budget that is used, 0 to 1."""
+        if self.config.minutes:
+            return min(1.0, self.course.seconds / (self.config.minutes * 60))
+        return min(1.0, self.course.lines / (self.config.epochs * len(self.lines.training)))
+
+    def through_epochs(self) -> None:
+        """Learn until the budget is used, with validations and checkpoints on the way."""
+        validated = saved = self.course.seconds
+        while self.done < 1:
+            for _ in self.through_plan():
+                self.tell()
+                if self.course.seconds - validated >= self.config.validate_minutes * 60:
+                    self.validate()
+                    validated = self.course.seconds
+                if self.course.seconds - saved >= self.config.checkpoint_minutes * 60:
+                    self.save()
+                    saved = self.course.seconds
+                if self.done >= 1:
+                    break
+            else:
+                self.course.epoch, self.course.batch = self.course.epoch + 1, 0
+        self.validate()
+        self.save()
+
+    def through_plan(self) -> Iterator[None]:
+        """What is left of the present epoch, step by step."""
+        course, seeds = self.course, (self.config.seed, self.course.epoch)
+        widths = [line.width for line in self.lines.training]
+        plan = self.ranks.share(plan_batches(widths, self.config.batch_lines, np.random.default_rng(seeds)))
+        clock = time.monotonic()
+        for batch in self.training.epoch(plan[course.batch :], self.config.augment, seeds):
+            loss = self.learner.learn(batch, course.step, self.done)
+            seen = len(batch.widths) * self.ranks.world
+            course.step, course.batch, course.lines = course.step + 1, course.batch + 1, course.lines + seen
+            course.skipped += not math.isfinite(loss)
+            # From step to step, so that waiting for data, validation and checkpoints count in the budget.
+            clock, before = time.monotonic(), clock
+            course.seconds = self.ranks.agree(course.seconds + clock - before)
+            self.recent.append((loss, seen, clock - before))
+            yield
+
+    def validate(self) -> None:
+        """Read validation lines with the averaged weights; keep them as the bundle if none were better."""
+        if self.ranks.rank == 0:
+            lines = len(self.lines.validation)
+            every = max(1, lines // self.config.validation_lines) if self.config.validation_lines else 1
+            cer = self.course.cer = self.learner.read(self.validation, range(0, lines, every)).error_rate
+            if self.course.best_cer is None or cer < self.course.best_cer or not self.out.exists():
+                self.course.best_cer = cer
+                self.keep()
+            self.log()
+            self.tell(f"step {self.course.step:,}: validation CER {cer:.2%}")
+        self.ranks.meet()
+
+    def keep(self) -> None:
+        """Write the averaged network as the bundle."""
+        facts = {
+            "training": to_dict(self.config),
+            "lines": {"train": len(self.lines.training), "val": len(self.lines.validation)},
+            "course": asdict(self.course),
+        }
+        average = self.learner.average
+        weights = {name: value.float().cpu().numpy() for name, value in average.state_dict().items()}
+        config = self.config
+        save_bundle(self.out, config.network, self.lines.alphabet, config.line_image, facts, weights, onnx_graph(average))
+
+    def log(self) -> None:
+        """Add the validation to the run's log, and to TensorBoard where that is installed."""
+        row = {
+            "step": self.course.step,
+            "epoch": round(self.course.lines / len(self.lines.training), 3),
+            "lines": self.course.lines,
+            "seconds": round(self.course.seconds),
+            "loss": f"{self._lately()[0]:.5f}",
+            "learning_rate": f"{self.config.learning_rate * one_cycle(self.done, self.config.warmup):.3e}",
+            "cer": f"{self.course.cer:.5f}",
+        }
+        checkpoint.append_log(self.folder, row)
+
+    def tell(self, note: str = "") -> None:
+        """Pass the progress on to whoever watches."""
+        if self.ranks.rank == 0:
+            mean, speed = self._lately()
+            left = self.course.seconds / self.done * (1 - self.done) if self.done else None
+            epoch = self.course.lines / len(self.lines.training)
+            course = self.course
+            self.watch(
+                Progress(course.step, epoch, self.done, mean, speed, left, course.cer, course.best_cer, note)
+            )
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        if self.ranks.rank == 0:
+            checkpoint.save_checkpoint(self.folder, self.learner.state(), self.course, self._identity())
+        self.ranks.meet()
+
+    def restore(self) -> None:
+        """Take up the checkpoint."""
+        state, self.course = checkpoint.load_checkpoint(self.folder, self._identity())
+        self.learner.load(state)
+        checkpoint.append_log(self.folder, {}, after_step=self.course.step)
+        self.tell(f"resumed at step {self.course.step:,}, {self.course.seconds / 60:.0f} minutes in")
+
+    def _identity(self) -> dict[str, Any]:
+        return {
+            "network": to_dict(self.config.network),
+            "line_image": to_dict(self.config.line_image),
+            "alphabet": list(self.lines.alphabet.graphemes),
+            "number of training lines": len(self.lines.training),
+        }
+
+    def _lately(self) -> tuple[float, float]:
+        """Mean loss and lines per second of the last steps."""
+        losses = [loss for loss, _, _ in self.recent if math.isfinite(loss)]
+        seconds = sum(seconds for _, _, seconds in self.recent)
+        lines = sum(lines for _, lines, _ in self.recent)
+        return (sum(losses) / len(losses) if losses else math.nan), (lines / seconds if seconds else 0.0)

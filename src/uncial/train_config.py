@@ -1,0 +1,75 @@
+"""All settings of a training, as one frozen value that TOML files and `--set` fill in."""
+
+from dataclasses import dataclass, field
+
+from uncial.architecture import CRNNConfig
+from uncial.augment import AugmentConfig
+from uncial.lineimage import LineImageConfig
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """Everything that decides the course of a training.
+
+    Attributes:
+        network: the parts of the network.
+        line_image: the preprocessing.
+        augment: how much training lines vary.
+        minutes: budget in wall time, all told; 0: `epochs` decides.
+        epochs: budget in passes over the training lines, where `minutes` is 0.
+        batch_lines: lines of typical width in a batch.
+        learning_rate: peak of the one-cycle schedule.
+        warmup: share of the budget in which the rate rises to its peak.
+        weight_decay: of AdamW, on filters and matrices only.
+        clip: longest gradient.
+        averaging: decay a step of the moving average of the weights, which is what validates and is kept.
+        shortcut_weight: share of the shortcut head in the loss.
+        rarest: graphemes that occur less often are left out of the alphabet, and their lines out of training.
+        validation_lines: at most so many are read in a validation, spread evenly; 0: all.
+        validate_minutes: between validations.
+        checkpoint_minutes: between checkpoints.
+        memory_gb: decoded line images are kept in memory up to this.
+        threads: of PyTorch; 0 leaves it to choose.
+        precision: "auto" (bf16 where the processor gains by it) or "float32".
+        device: "auto", "cpu", "cuda" or "mps".
+        seed: of all chance.
+    """
+
+    network: CRNNConfig = field(default_factory=CRNNConfig)
+    line_image: LineImageConfig = field(default_factory=LineImageConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    minutes: float = 0.0
+    epochs: int = 40
+    batch_lines: int = 16
+    learning_rate: float = 1e-3
+    warmup: float = 0.06
+    weight_decay: float = 1e-2
+    clip: float = 5.0
+    averaging: float = 0.999
+    shortcut_weight: float = 0.1
+    rarest: int = 1
+    validation_lines: int = 2000
+    validate_minutes: float = 10.0
+    checkpoint_minutes: float = 4.0
+    memory_gb: float = 4.0
+    threads: int = 0
+    precision: str = "auto"
+    device: str = "auto"
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        if self.precision not in ("auto", "float32"):
+            raise ValueError(f"precision is 'auto' or 'float32', not '{self.precision}'")
+        if self.device not in ("auto", "cpu", "cuda", "mps"):
+            raise ValueError(f"device is 'auto', 'cpu', 'cuda' or 'mps', not '{self.device}'")
+        if min(self.minutes, self.epochs, self.learning_rate, self.weight_decay, self.memory_gb) < 0:
+            raise ValueError("minutes, epochs, learning_rate, weight_decay and memory_gb are not negative")
+        if self.batch_lines < 1 or not 0 <= self.averaging < 1 or not 0 <= self.warmup < 1:
+            raise ValueError("batch_lines is at least 1; averaging and warmup lie in [0, 1)")
+        if not self.minutes and not self.epochs:
+            raise ValueError("a training needs a budget: minutes or epochs above 0")
+        if self.network.height != self.line_image.height:
+            raise ValueError(
+                f"network.height {self.network.height} and line_image.height {self.line_image.height} must be equal"
+            )

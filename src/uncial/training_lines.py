@@ -1,0 +1,110 @@
+"""From ground truth to lines that can be learned from; whatever is left out is counted and listed."""
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from io import StringIO
+
+from uncial.alphabet import Alphabet
+from uncial.errors import GroundTruthError, ImageError
+from uncial.lineimage import line_image
+from uncial.nn.batches import TrainingLine
+from uncial.nn.ctc import steps_needed
+from uncial.sources import Sample, split_of
+from uncial.text import reading_text
+from uncial.train_config import TrainConfig
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingLines:
+    """The lines of a training.
+
+    Attributes:
+        training: lines to learn from.
+        validation: lines to choose by.
+        alphabet: what the network will spell.
+        left_out: (id, reason) of each line that cannot be used.
+    """
+
+    training: tuple[TrainingLine, ...]
+    validation: tuple[TrainingLine, ...]
+    alphabet: Alphabet
+    left_out: tuple[tuple[str, str], ...]
+
+    def summary(self) -> str:
+        """One sentence: how many lines of each kind, and what was left out, by reason."""
+        reasons = Counter(reason.split(":")[0] for _, reason in self.left_out)
+        out = "; ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
+        return (
+            f"{len(self.training):,} lines to learn from, {len(self.validation):,} to choose by, "
+            f"{len(self.alphabet.graphemes)} graphemes; left out: {out or 'none'}"
+        )
+
+    def left_out_table(self) -> str:
+        """Tab-separated id and reason of each line left out."""
+        table = StringIO()
+        writer = csv.writer(table, dialect="excel-tab", lineterminator="\n")
+        writer.writerows([("id", "reason"), *self.left_out])
+        return table.getvalue()
+
+
+def gather(samples: Sequence[Sample], config: TrainConfig, base: Alphabet | None) -> TrainingLines:
+    """Sort samples into training and validation lines, and choose the alphabet.
+
+    Args:
+        samples: any lines; test lines are passed over.
+        config: of the training; preprocessing, network and `rarest` count here.
+        base: alphabet of the bundle to start from, whose graphemes stay in front; None: from the texts alone.
+
+    Raises:
+        GroundTruthError: no training or no validation line is left.
+    """
+    chosen = {"train": [s for s in samples if split_of(s) == "train"], "val": [s for s in samples if split_of(s) == "val"]}
+    left_out: list[tuple[str, str]] = []
+    texts = {}
+    for sample in (*chosen["train"], *chosen["val"]):
+        reading = reading_text(sample.text)
+        if reading.reason:
+            left_out.append((sample.id, reading.reason))
+        else:
+            texts[sample.id] = reading.text
+    alphabet = _alphabet([texts[s.id] for s in chosen["train"] if s.id in texts], config.rarest, base)
+    with ThreadPoolExecutor(2) as pool:  # decoding frees the interpreter
+        lines = {
+            split: list(pool.map(lambda s: _line(s, texts[s.id], alphabet, config, split), kept))
+            for split, kept in ((n, [s for s in c if s.id in texts]) for n, c in chosen.items())
+        }
+    left_out += [line for split in lines.values() for line in split if isinstance(line, tuple)]
+    usable = {split: tuple(x for x in some if isinstance(x, TrainingLine)) for split, some in lines.items()}
+    for split, purpose in (("train", "learn from"), ("val", "choose the best network by")):
+        if not usable[split]:
+            raise GroundTruthError(
+                f"no line to {purpose}: {len(chosen[split])} in split '{split}', none usable"
+                + (f"; first reason: {left_out[0][0]}: {left_out[0][1]}" if left_out else "; add lines or pages")
+            )
+    return TrainingLines(usable["train"], usable["val"], alphabet, tuple(left_out))
+
+
+def _alphabet(texts: Sequence[str], rarest: int, base: Alphabet | None) -> Alphabet:
+    found = Alphabet.from_texts(texts, rarest)
+    return base.extended(found.graphemes) if base else found
+
+
+def _line(
+    sample: Sample, text: str, alphabet: Alphabet, config: TrainConfig, split: str
+) -> TrainingLine | tuple[str, str]:
+    missing = alphabet.missing(text)
+    if missing and split == "train":
+        return sample.id, f"has a grapheme outside the alphabet: {' '.join(missing)}"
+    try:
+        width = line_image(sample.image(), config.line_image).shape[1]
+    except ImageError as error:
+        return sample.id, f"has no usable image: {error}"
+    # A validation line may hold graphemes that the network cannot spell: they stay errors (class -1 is never read).
+    classes = tuple(alphabet.encode(text, unknown=-1))
+    steps = config.network.time_steps(width)
+    if split == "train" and steps_needed(classes) > steps:
+        return sample.id, f"is too narrow for its text: {steps_needed(classes)} time steps needed, {steps} there"
+    return TrainingLine(sample, classes, width)
