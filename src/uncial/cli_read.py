@@ -78,8 +78,8 @@ def image_names(arguments: Sequence[str]) -> list[str]:
     names: list[str] = []
     for argument in arguments:
         folder = Path(argument)
-        inside = sorted(str(f) for f in folder.iterdir() if f.suffix.lower() in SUFFIXES) if folder.is_dir() else []
-        names += inside or [argument]
+        files = sorted(folder.iterdir()) if folder.is_dir() else []
+        names += [str(f) for f in files if f.suffix.lower() in SUFFIXES and f.name[0] != "."] or [argument]
     return names
 
 

@@ -29,7 +29,7 @@ from uncial.text import graphemes, reading_text
 Progress = Callable[[int, int], None]
 
 MANY_DOCUMENTS = 8  # a text in more documents than this is a formula, not one writer's own words
-BLANK_CONTRAST = 10  # gray levels between the darkest and the lightest hundredth of an image with nothing on it
+BLANK_CONTRAST = 16  # gray levels: with less between its darkest and lightest pixel, an image shows nothing
 
 # Kinds of lines that are left out.
 NO_COUNTERPART = "flawed source"
@@ -234,8 +234,7 @@ def _look(sample: Sample, network: CRNNConfig, preprocessing: LineImageConfig) -
     if needed > steps:
         reason = f"its text needs {needed} time steps, the image of {width} pixels gives {steps}"
         left_out = LeftOut(sample.id, TOO_NARROW, reason)
-    dark, light = np.percentile(pixels, (1, 99))
-    blank = bool(light - dark < BLANK_CONTRAST)
+    blank = int(pixels.max()) - int(pixels.min()) < BLANK_CONTRAST
     return _Look(sample, left_out, reading.text, tuple(reading.marks.items()), width, digest, blank)
 
 

@@ -20,6 +20,7 @@ from uncial.config import to_dict
 if TYPE_CHECKING:
     from uncial.bundle import Bundle
     from uncial.evaluation import Evaluation, Group, Rate, Score
+    from uncial.ground_truth import Converted, GroundTruthCheck, LeftOut
     from uncial.train import Progress
 
 PLAIN_WIDTH = 120  # characters, where the output is no terminal
@@ -27,6 +28,7 @@ TELL_SECONDS = 60.0  # between lines of progress, where there is no terminal to 
 
 DOCUMENTS = 10  # told on the screen; the JSON and the report have all
 CONFUSIONS = 8
+LISTED = 5  # of what may be many
 
 
 def console(stream: TextIO | None = None) -> Console:
@@ -144,6 +146,52 @@ def _rate(rate: "Rate") -> str:
     """A rate with its interval: 12.34% (11.9 to 12.8)."""
     interval = f" ({rate.interval[0]:.2%} to {rate.interval[1]:.2%})" if rate.interval else ""
     return f"{rate.value:.2%}{interval}"
+
+
+def show_check(found: "GroundTruthCheck") -> None:
+    """What is in ground truth, and what is wrong with it."""
+    table = Table("", "", box=None, pad_edge=False, show_header=False)
+    splits = ", ".join(f"{name} {count:,}" for name, count in found.splits)
+    table.add_row("lines", f"{found.lines:,} ({splits}); usable {found.usable:,}")
+    table.add_row("documents", f"{found.documents:,} of {found.collections:,} collections, on {found.pages:,} pages")
+    if found.widths:
+        least, median, most = found.widths.least, found.widths.median, found.widths.most
+        table.add_row("widths", f"{least:,} to {most:,} pixels, median {median:,}, scaled and with margins")
+    table.add_row("graphemes", f"{sum(n for _, n in found.graphemes):,} of {len(found.graphemes)} kinds")
+    table.add_row("", "  ".join(f"{grapheme.replace(' ', '␣')}:{count:,}" for grapheme, count in found.graphemes))
+    if found.marks:
+        table.add_row("marks removed", ", ".join(f"{name} {count:,}" for name, count in found.marks))
+    console().print(table)
+    _list("images that stand more than once", [", ".join(ids) for ids in found.same_images])
+    _list("texts in many documents", [f"{r.text} ({r.lines:,} lines)" for r in found.repeated_texts])
+    _list("images on which nothing can be seen", found.blank_images)
+    _show_left_out(found.left_out)
+
+
+def show_converted(done: "Converted") -> None:
+    """What was written where, and which lines were not."""
+    console().print(f"{done.path}: {done.lines:,} lines")
+    _show_left_out(done.left_out)
+
+
+def _show_left_out(left_out: "Sequence[LeftOut]") -> None:
+    """The lines left out, by the kind of their flaw."""
+    kinds: dict[str, list[str]] = {}
+    for line in left_out:
+        kinds.setdefault(line.kind, []).append(f"{line.id}: {line.reason}")
+    for kind, lines in kinds.items():
+        _list(f"left out, {kind}", lines)
+
+
+def _list(name: str, entries: Sequence[str]) -> None:
+    """The number of entries and the first few of them."""
+    if entries:
+        more = (
+            [f"and {len(entries) - LISTED:,} more; uncial data check --json has them all"]
+            if len(entries) > LISTED
+            else []
+        )
+        console().print(f"\n{name}: {len(entries):,}", *entries[:LISTED], *more, sep="\n  ", soft_wrap=True)
 
 
 def show_trained(bundle: "Bundle") -> None:
