@@ -34,7 +34,7 @@ class CRNNConfig:
     backbone: str = "residual"
     kernel: int = 3
     channels: tuple[int, ...] = (32, 64, 128, 256)
-    blocks: tuple[int, ...] = (1, 2, 2)
+    blocks: tuple[int, ...] = (1, 1, 1)
     strides_down: tuple[int, ...] = (2, 2, 2, 2)
     strides_across: tuple[int, ...] = (2, 2, 2, 1)
     column: str = "max"

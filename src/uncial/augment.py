@@ -1,7 +1,7 @@
 """One line image, written a little differently: (image, rng) -> image.
 
 All geometry (slant, scale, rotation, waves of the baseline, jitter of the cut) is one displacement field and one
-OpenCV remap; then the pen (thicker, thinner), the ink and the paper (gamma, noise, blur, stains) change. Images are
+OpenCV remap (`warp`); then the pen (thicker, thinner), the ink and the paper (gamma, noise, blur, stains) change. Images are
 uint8 (H, W), white paper 255. The members of `AUGMENTATIONS` are drawn in order, each with its own chance.
 """
 
@@ -47,17 +47,34 @@ def augment(image: Image, rng: np.random.Generator, config: AugmentConfig) -> Im
     """
     if config.strength == 0:
         return image
+    stretch = _stretch(rng, config)
+    if stretch != 1:
+        image = warp(image, rng, config.strength, stretch)
     for change in AUGMENTATIONS.values():
         if rng.random() < config.chance:
             image = change(image, rng, config.strength)
     return image
 
 
-def warp(image: Image, rng: np.random.Generator, strength: float) -> Image:
+def augmented_width(width: int, rng: np.random.Generator, config: AugmentConfig) -> int:
+    """The width that `augment` will give a line, from a generator in the same state; batches are planned by it."""
+    return _stretched(width, _stretch(rng, config)) if config.strength else width
+
+
+def _stretch(rng: np.random.Generator, config: AugmentConfig) -> float:
+    """How much wider the line becomes: the first thing drawn for a line; exactly 1 where its geometry stays."""
+    drawn = float(np.exp(rng.uniform(-0.22, 0.22) * config.strength))
+    return drawn if rng.random() < config.chance else 1.0
+
+
+def _stretched(width: int, stretch: float) -> int:
+    return max(8, round(width * stretch))
+
+
+def warp(image: Image, rng: np.random.Generator, strength: float, stretch: float) -> Image:
     """Stretch, slant, rotate, wave and shift the line in one remap."""
     height, width = image.shape
-    stretch = float(np.exp(rng.uniform(-0.22, 0.22) * strength))
-    new_width = max(8, round(width * stretch))
+    new_width = _stretched(width, stretch)
     x = np.arange(new_width, dtype=np.float32)[None, :] - (new_width - 1) / 2
     y = np.arange(height, dtype=np.float32)[:, None] - (height - 1) / 2
     slant = np.tan(np.deg2rad(rng.normal(0, 10) * strength))
@@ -129,4 +146,4 @@ def _wave(width: int, length: float, rng: np.random.Generator) -> NDArray[np.flo
     return (knots[left] * (1 - ease) + knots[left + 1] * ease).astype(np.float32)  # type: ignore[no-any-return]
 
 
-AUGMENTATIONS: dict[str, Augmentation] = {"warp": warp, "pen": pen, "ink": ink, "grain": grain, "stain": stain}
+AUGMENTATIONS: dict[str, Augmentation] = {"pen": pen, "ink": ink, "grain": grain, "stain": stain}

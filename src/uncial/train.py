@@ -158,7 +158,7 @@ class _Run:
     def through_plan(self) -> Iterator[None]:
         """What is left of the present epoch, step by step."""
         course, seeds = self.course, (self.config.seed, self.course.epoch)
-        widths = [line.width for line in self.lines.training]
+        widths = self.training.widths(self.config.augment, seeds)
         plan = self.ranks.share(plan_batches(widths, self.config.batch_lines, np.random.default_rng(seeds)))
         clock = time.monotonic()
         for batch in self.training.epoch(plan[course.batch :], self.config.augment, seeds):

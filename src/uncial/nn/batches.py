@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from uncial.architecture import CRNNConfig
-from uncial.augment import AugmentConfig, augment
+from uncial.augment import AugmentConfig, augment, augmented_width
 from uncial.lineimage import LineImageConfig, ink, line_image
 from uncial.nn.ctc import steps_needed
 from uncial.sources import Sample
@@ -70,7 +70,7 @@ def plan_batches(widths: Sequence[int], batch_lines: int, rng: np.random.Generat
     if rng is None:
         order = np.argsort(-sizes, kind="stable")
     else:
-        order = np.argsort(sizes * np.exp(rng.uniform(-0.08, 0.08, len(sizes))), kind="stable")
+        order = np.argsort(sizes * np.exp(rng.uniform(-0.03, 0.03, len(sizes))), kind="stable")
     batches: list[list[int]] = []
     widest = 0.0
     for index in order.tolist():
@@ -118,6 +118,15 @@ class BatchMaker:
             torch.tensor([c for text in classes for c in text], dtype=torch.long),
             torch.tensor([len(text) for text in classes]),
         )
+
+    def widths(self, variation: AugmentConfig | None, seeds: Sequence[int] = ()) -> list[int]:
+        """The width of each line's image in pixels, as `batch` will make it with the same arguments."""
+        if variation is None:
+            return [line.width for line in self.lines]
+        return [
+            augmented_width(line.width, np.random.default_rng((*seeds, index)), variation)
+            for index, line in enumerate(self.lines)
+        ]
 
     def epoch(
         self, batches: Sequence[Sequence[int]], variation: AugmentConfig | None, seeds: Sequence[int] = ()
