@@ -1,8 +1,8 @@
 """One line image, written a little differently: (image, rng) -> image.
 
 All geometry (slant, scale, rotation, waves of the baseline, jitter of the cut) is one displacement field and one
-OpenCV remap (`warp`); then the pen (thicker, thinner), the ink and the paper (gamma, noise, blur, stains) change. Images are
-uint8 (H, W), white paper 255. The members of `AUGMENTATIONS` are drawn in order, each with its own chance.
+OpenCV remap (`warp`); then the pen (thicker, thinner), the ink and the paper (gamma, noise, blur, stains) change.
+Images are uint8 (H, W), white paper 255. The members of `AUGMENTATIONS` are drawn in order, each with its own chance.
 """
 
 from collections.abc import Callable

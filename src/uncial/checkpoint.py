@@ -1,10 +1,9 @@
-"""A run's folder: checkpoint, log and lists; whatever is written is whole or not there.
+"""A run's folder and its checkpoint; whatever is written is whole or not there.
 
 The checkpoint holds weights, moving average, optimiser and course. It is read with `weights_only`, so opening one
 runs no code.
 """
 
-import csv
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,7 +17,6 @@ from uncial.errors import ConfigError, StorageError
 
 FILE = "checkpoint.pt"
 VERSION = 1
-LOG_COLUMNS = ("step", "epoch", "lines", "seconds", "loss", "learning_rate", "cer")
 
 
 @dataclass(slots=True)
@@ -112,26 +110,3 @@ def load_checkpoint(folder: Path, identity: dict[str, Any]) -> tuple[dict[str, A
                 "or begin anew with another -o"
             )
     return whole, Course(**whole["course"])
-
-
-def append_log(folder: Path, row: dict[str, Any], *, after_step: int | None = None) -> None:
-    """Add a row to `log.csv`; on resuming, rows after the checkpoint's step are dropped first.
-
-    Raises:
-        StorageError: it could not be written.
-    """
-    path = folder / "log.csv"
-    try:
-        if not path.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(",".join(LOG_COLUMNS) + "\n", encoding="utf-8")
-        if after_step is not None:
-            with path.open(encoding="utf-8", newline="") as file:
-                rows = [r for r in csv.DictReader(file) if r["step"] and int(r["step"]) <= after_step]
-            text = ",".join(LOG_COLUMNS) + "\n" + "".join(",".join(r[c] for c in LOG_COLUMNS) + "\n" for r in rows)
-            write_whole(path, lambda file: file.write(text.encode()))
-        if row:
-            with path.open("a", encoding="utf-8", newline="") as file:
-                csv.DictWriter(file, LOG_COLUMNS).writerow(row)
-    except OSError as error:
-        raise StorageError(f"{path}: could not be written ({error}); free some space and --resume") from error

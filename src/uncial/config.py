@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from uncial.errors import ConfigError
 
@@ -115,10 +114,6 @@ def _plain(value: Any) -> Any:
 def _convert(hint: Any, value: Any, path: str) -> Any:
     if is_dataclass(hint) and isinstance(value, Mapping):
         return from_dict(hint, value, path)  # type: ignore[arg-type]
-    if get_origin(hint) in (Union, UnionType):
-        if value is None and type(None) in get_args(hint):
-            return None
-        return _convert(next(a for a in get_args(hint) if a is not type(None)), value, path)
     if get_origin(hint) is tuple:
         if not isinstance(value, list | tuple):
             raise ConfigError(f"setting '{path}' is a list, not {value!r}")

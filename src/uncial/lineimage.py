@@ -97,7 +97,7 @@ def ink(image: Gray) -> NDArray[np.float32]:
     paper, dark = int(np.searchsorted(share, 0.5)), int(np.searchsorted(share, DARKEST))
     contrast = max(paper - dark, LEAST_CONTRAST)
     levels = np.clip((paper - np.arange(256, dtype=np.float32)) / contrast, 0, 1).astype(np.float32)
-    return levels[image]  # type: ignore[no-any-return]
+    return levels[image]
 
 
 def source_x(config: LineImageConfig, source_height: int, x: float) -> float:

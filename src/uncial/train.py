@@ -27,10 +27,12 @@ from uncial.nn.learner import Learner, one_cycle
 from uncial.nn.onnx_graph import onnx_graph
 from uncial.nn.parallel import Ranks
 from uncial.nn.takeover import take_over
+from uncial.run_log import RunLog
 from uncial.sources import Sample
 from uncial.train_config import TrainConfig
 from uncial.training_lines import TrainingLines, gather
 
+LOG_MINUTES = 1.0
 RECENT = 50  # steps over which loss and speed are told
 
 
@@ -111,7 +113,7 @@ def train(
         run.learner.average.load_state_dict(run.learner.network.state_dict())
     if resume:
         run.restore()
-    run.through_epochs()
+    run.go()
     return load_bundle(out)
 
 
@@ -136,24 +138,28 @@ class _Run:
             return min(1.0, self.course.seconds / (self.config.minutes * 60))
         return min(1.0, self.course.lines / (self.config.epochs * len(self.lines.training)))
 
-    def through_epochs(self) -> None:
-        """Learn until the budget is used, with validations and checkpoints on the way."""
-        validated = saved = self.course.seconds
+    def go(self) -> None:
+        """Learn until the budget is used, with validations, checkpoints and the log on the way."""
+        if self.ranks.rank == 0:
+            self.run_log = RunLog(self.folder, self.course.step or None)
+        minutes = {self.log: LOG_MINUTES, self.validate: self.config.validate_minutes}
+        minutes[self.save] = self.config.checkpoint_minutes  # last, so that it holds what the validation found
+        last = dict.fromkeys(minutes, self.course.seconds)
         while self.done < 1:
             for _ in self.through_plan():
                 self.tell()
-                if self.course.seconds - validated >= self.config.validate_minutes * 60:
-                    self.validate()
-                    validated = self.course.seconds
-                if self.course.seconds - saved >= self.config.checkpoint_minutes * 60:
-                    self.save()
-                    saved = self.course.seconds
+                for duty, every in minutes.items():
+                    if self.course.seconds - last[duty] >= every * 60:
+                        last[duty] = self.course.seconds
+                        duty()
                 if self.done >= 1:
                     break
             else:
                 self.course.epoch, self.course.batch = self.course.epoch + 1, 0
         self.validate()
         self.save()
+        if self.ranks.rank == 0:
+            self.run_log.close()
 
     def through_plan(self) -> Iterator[None]:
         """What is left of the present epoch, step by step."""
@@ -181,7 +187,7 @@ class _Run:
             if self.course.best_cer is None or cer < self.course.best_cer or not self.out.exists():
                 self.course.best_cer = cer
                 self.keep()
-            self.log()
+            self.log(cer)
             self.tell(f"step {self.course.step:,}: validation CER {cer:.2%}")
         self.ranks.meet()
 
@@ -195,20 +201,24 @@ class _Run:
         average = self.learner.average
         weights = {name: value.float().cpu().numpy() for name, value in average.state_dict().items()}
         config = self.config
-        save_bundle(self.out, config.network, self.lines.alphabet, config.line_image, facts, weights, onnx_graph(average))
+        save_bundle(
+            self.out, config.network, self.lines.alphabet, config.line_image, facts, weights, onnx_graph(average)
+        )
 
-    def log(self) -> None:
-        """Add the validation to the run's log, and to TensorBoard where that is installed."""
-        row = {
-            "step": self.course.step,
-            "epoch": round(self.course.lines / len(self.lines.training), 3),
-            "lines": self.course.lines,
-            "seconds": round(self.course.seconds),
-            "loss": f"{self._lately()[0]:.5f}",
-            "learning_rate": f"{self.config.learning_rate * one_cycle(self.done, self.config.warmup):.3e}",
-            "cer": f"{self.course.cer:.5f}",
-        }
-        checkpoint.append_log(self.folder, row)
+    def log(self, cer: float | None = None) -> None:
+        """Add a row to the run's log, with the CER if there was a validation."""
+        if self.ranks.rank == 0:
+            loss, speed = self._lately()
+            self.run_log.add(
+                step=self.course.step,
+                epoch=round(self.course.lines / len(self.lines.training), 3),
+                lines=self.course.lines,
+                seconds=round(self.course.seconds),
+                loss=f"{loss:.5f}",
+                lines_per_second=f"{speed:.2f}",
+                learning_rate=f"{self.config.learning_rate * one_cycle(self.done, self.config.warmup):.3e}",
+                **({} if cer is None else {"cer": f"{cer:.5f}"}),
+            )
 
     def tell(self, note: str = "") -> None:
         """Pass the progress on to whoever watches."""
@@ -217,9 +227,7 @@ class _Run:
             left = self.course.seconds / self.done * (1 - self.done) if self.done else None
             epoch = self.course.lines / len(self.lines.training)
             course = self.course
-            self.watch(
-                Progress(course.step, epoch, self.done, mean, speed, left, course.cer, course.best_cer, note)
-            )
+            self.watch(Progress(course.step, epoch, self.done, mean, speed, left, course.cer, course.best_cer, note))
 
     def save(self) -> None:
         """Write the checkpoint."""
@@ -231,7 +239,6 @@ class _Run:
         """Take up the checkpoint."""
         state, self.course = checkpoint.load_checkpoint(self.folder, self._identity())
         self.learner.load(state)
-        checkpoint.append_log(self.folder, {}, after_step=self.course.step)
         self.tell(f"resumed at step {self.course.step:,}, {self.course.seconds / 60:.0f} minutes in")
 
     def _identity(self) -> dict[str, Any]:

@@ -61,7 +61,10 @@ def gather(samples: Sequence[Sample], config: TrainConfig, base: Alphabet | None
     Raises:
         GroundTruthError: no training or no validation line is left.
     """
-    chosen = {"train": [s for s in samples if split_of(s) == "train"], "val": [s for s in samples if split_of(s) == "val"]}
+    chosen = {
+        "train": [s for s in samples if split_of(s) == "train"],
+        "val": [s for s in samples if split_of(s) == "val"],
+    }
     left_out: list[tuple[str, str]] = []
     texts = {}
     for sample in (*chosen["train"], *chosen["val"]):
@@ -73,8 +76,13 @@ def gather(samples: Sequence[Sample], config: TrainConfig, base: Alphabet | None
     alphabet = _alphabet([texts[s.id] for s in chosen["train"] if s.id in texts], config.rarest, base)
     with ThreadPoolExecutor(2) as pool:  # decoding frees the interpreter
         lines = {
-            split: list(pool.map(lambda s: _line(s, texts[s.id], alphabet, config, split), kept))
-            for split, kept in ((n, [s for s in c if s.id in texts]) for n, c in chosen.items())
+            split: list(
+                pool.map(
+                    lambda s, split=split: _line(s, texts[s.id], alphabet, config, split),  # type: ignore[misc]
+                    [s for s in some if s.id in texts],
+                )
+            )
+            for split, some in chosen.items()
         }
     left_out += [line for split in lines.values() for line in split if isinstance(line, tuple)]
     usable = {split: tuple(x for x in some if isinstance(x, TrainingLine)) for split, some in lines.items()}

@@ -81,7 +81,7 @@ def plan_batches(widths: Sequence[int], batch_lines: int, rng: np.random.Generat
             widest = sizes[index]
         batches[-1].append(index)
     if rng is not None:
-        rng.shuffle(batches)  # type: ignore[arg-type]
+        rng.shuffle(batches)
     return batches
 
 

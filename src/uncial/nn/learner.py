@@ -38,10 +38,11 @@ class Learner:
         torch.manual_seed(config.seed)
         self.config = config
         self.device = ranks.device(config.device)
-        self.network = CRNN(config.network, classes).to(self.device, memory_format=torch.channels_last)
-        self.average = CRNN(config.network, classes).to(self.device, memory_format=torch.channels_last)
+        self.network = _on(self.device, CRNN(config.network, classes))
+        self.average = _on(self.device, CRNN(config.network, classes))
         self.average.requires_grad_(False).eval()
         self.average.load_state_dict(self.network.state_dict())
+        self.ranks = ranks
         self.heads = ranks.wrap(TwoHeads(self.network))
         self.optimizer = _optimizer(self.network, config)
         self.bad_in_a_row = 0
@@ -69,7 +70,7 @@ class Learner:
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         length = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
-        if math.isfinite(float(length)) and math.isfinite(loss.item()):
+        if self.ranks.all(math.isfinite(float(length)) and math.isfinite(loss.item())):
             self.optimizer.step()
             # Early weights are forgotten quickly: the average covers a tenth of the run until it reaches its width.
             move_average(self.average, self.network, min(self.config.averaging, (1 + step) / (10 + step)))
@@ -143,13 +144,18 @@ def one_cycle(done: float, warmup: float) -> float:
 
 @torch.no_grad()
 def move_average(average: torch.nn.Module, network: torch.nn.Module, decay: float) -> None:
-    """average = decay * average + (1 - decay) * network, batch statistics too."""
+    """Set average = decay * average + (1 - decay) * network, batch statistics too."""
     ours, theirs = average.state_dict().values(), network.state_dict().values()
     floats = [(a, b) for a, b in zip(ours, theirs, strict=True) if a.is_floating_point()]
     torch._foreach_lerp_([a for a, _ in floats], [b for _, b in floats], 1 - decay)
     for a, b in zip(ours, theirs, strict=True):
         if not a.is_floating_point():
             a.copy_(b)
+
+
+def _on(device: torch.device, network: CRNN) -> CRNN:
+    """The network on a device, its filters in channels_last, which is what convolutions are quick in."""
+    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 def _optimizer(network: CRNN, config: TrainConfig) -> torch.optim.AdamW:

@@ -59,15 +59,20 @@ class Ranks:
             return batches
         return batches[self.rank : len(batches) // self.world * self.world : self.world]
 
+    def all(self, here: bool) -> bool:
+        """Whether it holds on every rank, so that all take the same turn."""
+        return here if self.world == 1 else self._sum(float(not here)) == 0
+
     def agree(self, seconds: float) -> float:
         """Rank 0's clock, so that all ranks end together."""
-        if self.world == 1:
-            return seconds
-        clock = torch.tensor([seconds], dtype=torch.float64)
+        return seconds if self.world == 1 else self._sum(seconds if self.rank == 0 else 0.0)
+
+    def _sum(self, value: float) -> float:
+        values = torch.tensor([value], dtype=torch.float64)
         if torch.distributed.get_backend() == "nccl":
-            clock = clock.cuda()
-        torch.distributed.broadcast(clock, 0)
-        return float(clock.item())
+            values = values.cuda()
+        torch.distributed.all_reduce(values)
+        return float(values.item())
 
     def meet(self) -> None:
         """Wait until every rank is here."""

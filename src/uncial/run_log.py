@@ -1,0 +1,73 @@
+"""How a training went: `log.csv` in the run's folder, and TensorBoard's events where the extra is installed."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from uncial.checkpoint import write_whole
+from uncial.errors import StorageError
+
+FILE = "log.csv"
+COLUMNS = ("step", "epoch", "lines", "seconds", "loss", "lines_per_second", "learning_rate", "cer")
+CURVES = ("loss", "lines_per_second", "learning_rate", "cer")  # drawn against the step
+
+
+class RunLog:
+    """Rows of numbers, one every so often."""
+
+    def __init__(self, folder: Path, after_step: int | None = None) -> None:
+        """Open the log of a run.
+
+        Args:
+            folder: of the run; it is made.
+            after_step: rows beyond this step are dropped, since a resumed run makes them again; None: a new log.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        self.path = folder / FILE
+        rows = [] if after_step is None else [row for row in _rows(self.path) if int(row["step"]) <= after_step]
+        text = io.StringIO()
+        table = csv.DictWriter(text, COLUMNS, restval="", extrasaction="ignore", lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+        write_whole(self.path, lambda file: file.write(text.getvalue().encode()))
+        self._events = _events(folder / "tensorboard", after_step)
+
+    def add(self, **row: float | str) -> None:
+        """Add a row; columns that are not given stay empty.
+
+        Raises:
+            StorageError: it could not be written.
+        """
+        try:
+            with self.path.open("a", encoding="utf-8", newline="") as file:
+                csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n").writerow(row)
+        except OSError as error:
+            raise StorageError(f"{self.path}: could not be written ({error}); free some space and --resume") from error
+        if self._events is not None:
+            for name in CURVES:
+                if name in row:
+                    self._events.add_scalar(name, float(row[name]), int(row["step"]))
+
+    def close(self) -> None:
+        """Write out what TensorBoard still holds."""
+        if self._events is not None:
+            self._events.close()
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    """The whole rows of a log; a killed run may have left half of one."""
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return [row for row in csv.DictReader(file) if None not in row.values() and row["step"].isdigit()]
+
+
+def _events(folder: Path, after_step: int | None) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:  # the extra is not installed
+        return None
+    return SummaryWriter(str(folder), purge_step=None if after_step is None else after_step + 1)
