@@ -1,6 +1,6 @@
 """Reading speed: lines of 64 x 707 px per CPU-second, one thread, line images to transcripts.
 
-    OMP_NUM_THREADS=1 python benchmarks/reading_speed.py [-m BUNDLE] [--backend onnx|openvino|torch] [--lines 256]
+    OMP_NUM_THREADS=1 python benchmarks/reading_speed.py [-m BUNDLE] [--backend NAME] [--lines 256]
 
 Without -m it reads with the shipped model; with --chance it builds the default network with weights of chance, which
 run just as fast. Lines are seeded noise: what is on them does not change the time of the network, and the decoder is
@@ -26,7 +26,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("-m", "--model", type=Path)
     options.add_argument("--chance", action="store_true", help="the default network, untrained")
-    options.add_argument("--backend", choices=sorted(BACKENDS), default="onnx")
+    options.add_argument("--backend", choices=sorted(BACKENDS), default="auto")
     options.add_argument("--lines", type=int, default=256)
     options.add_argument("--varied", action="store_true", help="widths from 60 to 1600 px, as in real collections")
     chosen = options.parse_args()

@@ -1,8 +1,9 @@
 """A bundle is a trained model in one folder: everything that reading needs, and nothing that runs.
 
-    bundle.json           version, network, preprocessing, alphabet, provenance, checksums of the other two files
+    bundle.json           version, network, preprocessing, alphabet, provenance, checksums of the other files
     weights.safetensors   the weights, stored once (see `uncial.weights`)
     model.onnx            the graph that reads; its weights lie in weights.safetensors (see `uncial.nn.onnx_graph`)
+    model.int8.onnx       the same with int8 convolutions, if it was found to read as well (see `uncial.quantise`)
 
 A bundle is written beside its place and moved there when it is whole. Loading it runs no code.
 """
@@ -29,7 +30,7 @@ from uncial.lineimage import LineImageConfig
 from uncial.weights import Weights, pack, places, unpack
 
 VERSION = 1
-SETTINGS, WEIGHTS, GRAPH = "bundle.json", "weights.safetensors", "model.onnx"
+SETTINGS, WEIGHTS, GRAPH, INT8_GRAPH = "bundle.json", "weights.safetensors", "model.onnx", "model.int8.onnx"
 SHIPPED = Path(__file__).parent / "models" / "default"
 _HEAD = "head.bias"  # one number for each class
 _CURE = "copy the whole folder again, or train it anew"
@@ -79,6 +80,12 @@ class Bundle:
             )
         return path
 
+    @property
+    def int8_graph(self) -> Path | None:
+        """The ONNX graph with int8 convolutions; None: the bundle has none."""
+        path = self.path / INT8_GRAPH
+        return path if path.is_file() else None
+
 
 def save_bundle(  # noqa: PLR0913, PLR0917 - a bundle has these seven parts, and each caller has them apart
     path: Path,
@@ -116,11 +123,41 @@ def save_bundle(  # noqa: PLR0913, PLR0917 - a bundle has these seven parts, and
         "line_image": to_dict(line_image),
         "alphabet": list(alphabet.graphemes),
         "provenance": dict(provenance),
-        "files": {name: _checksum(data) for name, data in files.items()},
     }
-    files[SETTINGS] = json.dumps(settings, ensure_ascii=False, indent=1).encode()
     if path.exists() and not (path / SETTINGS).is_file() and not _is_empty_folder(path):
         raise StorageError(f"{path}: is there already and is not a bundle; choose another name")
+    return _write(path, settings, files)
+
+
+def add_int8_graph(bundle: Bundle, graph: bytes) -> Bundle:
+    """Store the graph that `nn.int8_graph.int8_graph` made for this bundle; all else stays as it is.
+
+    Raises:
+        StorageError: it could not be written; the bundle is as it was.
+    """
+    return _write(bundle.path, _settings(bundle.path), _files(bundle) | {INT8_GRAPH: graph})
+
+
+def without_int8_graph(bundle: Bundle) -> Bundle:
+    """Take the graph with int8 convolutions out again.
+
+    Raises:
+        StorageError: it could not be written; the bundle is as it was.
+    """
+    files = {name: data for name, data in _files(bundle).items() if name != INT8_GRAPH}
+    return _write(bundle.path, _settings(bundle.path), files)
+
+
+def _files(bundle: Bundle) -> dict[str, bytes]:
+    """All files of a bundle but its settings."""
+    paths = [bundle.path / name for name in (WEIGHTS, GRAPH, INT8_GRAPH)]
+    return {path.name: path.read_bytes() for path in paths if path.is_file()}
+
+
+def _write(path: Path, settings: Mapping[str, Any], files: Mapping[str, bytes]) -> Bundle:
+    """Write settings and files as one folder, in place of what stands there."""
+    settings = {**settings, "files": {name: _checksum(data) for name, data in files.items()}}
+    files = {**files, SETTINGS: json.dumps(settings, ensure_ascii=False, indent=1).encode()}
     try:
         _replace(path, files)
     except OSError as error:

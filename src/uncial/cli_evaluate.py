@@ -15,7 +15,7 @@ def evaluate(
         Split | None,
         typer.Option(help="Which lines. Without it: val, or all if the data has no splits.", show_default=False),
     ] = None,
-    backend: Backend = "onnx",
+    backend: Backend = "auto",
     as_json: Json = False,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML page with the worst lines, too.")

@@ -61,7 +61,9 @@ Model = Annotated[
         show_default=False,
     ),
 ]
-Backend = Annotated[str, typer.Option(metavar="NAME", help="What runs the network: onnx, openvino or torch.")]
+Backend = Annotated[
+    str, typer.Option(metavar="NAME", help="What runs the network: auto, onnx, onnx-int8, openvino or torch.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 
 

@@ -47,7 +47,7 @@ def read(
     ] = Format.text,
     model: Model = None,
     decoder: Annotated[str, typer.Option(metavar="NAME", help="How posteriors become text.")] = "best-path",
-    backend: Backend = "onnx",
+    backend: Backend = "auto",
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write to this file, not to the screen.")
     ] = None,

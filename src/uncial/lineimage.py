@@ -27,7 +27,7 @@ LEAST_SIDE = 4  # pixels; below that nothing can have been written
 WIDEST = 16_384  # pixels of a line image; ten times the longest real line, a quarter of what OpenCV can address
 LARGEST_CUT = 20_000_000  # pixels of a line cut out of a page; five times a line across an A3 page at 600 dpi
 LEAST_GRAY = 0.05  # share of pixels below pure white; with fewer, these are ink and not paper
-DARKEST = 0.005  # share of pixels that are darker than the level taken for full ink
+DARKEST, LIGHTEST = 0.005, 0.95  # shares of pixels: darker than full ink, darker than the lightest paper
 LEAST_CONTRAST = 32  # gray levels from paper to full ink; keeps the grain of blank paper from turning into ink
 BLEED = 0.025  # of a line's height: by so much boundaries are widened, since they are drawn close to the ink
 # What Pillow's decoders raise on damaged files.
@@ -86,15 +86,17 @@ def line_image(gray: Gray, config: LineImageConfig) -> Gray:
 def ink(image: Gray) -> NDArray[np.float32]:
     """What the network gets: float32 of the same shape, 0 paper to 1 the darkest ink of this line.
 
-    Paper is the median level of all pixels that are not pure white, so that margins do not count; the darkest ink is
-    the level that one pixel in 200 of them reaches. Pale pencil and strong ink look alike to the network that way.
+    Paper is the median level of all pixels that are not pure white, so that margins and masks do not count; the darkest
+    ink is the level that one pixel in 200 of them reaches. Pale pencil and strong ink look alike to the network that
+    way. Where paper itself is pure white, what is left is ink, most of it dark: then paper is pure white.
     """
     counts = np.bincount(image.ravel(), minlength=256)
     counts[PAPER] = 0
-    if counts.sum() < LEAST_GRAY * image.size:  # black and white: what is not pure white is ink alone
-        counts = np.bincount(image.ravel(), minlength=256)
-    share = np.cumsum(counts) / counts.sum()
-    paper, dark = int(np.searchsorted(share, 0.5)), int(np.searchsorted(share, DARKEST))
+    share = np.cumsum(counts) / max(1, counts.sum())
+    dark, paper, light = (int(np.searchsorted(share, part)) for part in (DARKEST, 0.5, LIGHTEST))
+    mostly_dark = light - dark >= LEAST_CONTRAST and paper - dark < light - paper
+    if mostly_dark or counts.sum() < LEAST_GRAY * image.size:
+        paper = PAPER
     contrast = max(paper - dark, LEAST_CONTRAST)
     levels = np.clip((paper - np.arange(256, dtype=np.float32)) / contrast, 0, 1).astype(np.float32)
     return levels[image]

@@ -44,7 +44,7 @@ class Recognizer:
 
     @classmethod
     def load(
-        cls, model: Path | str | None = None, *, decoder: str = "best-path", backend: str = "onnx", threads: int = 1
+        cls, model: Path | str | None = None, *, decoder: str = "best-path", backend: str = "auto", threads: int = 1
     ) -> "Recognizer":
         """Open a bundle for reading.
 

@@ -2,12 +2,14 @@
 
 Lines of like width are read together, so that little padding is computed; how many depends on their pixels, so that
 memory stays bounded. What a line is padded to, and which lines stand beside it, does not change its result (beyond
-rounding). ONNX Runtime and PyTorch compute in fp32; OpenVINO in bf16 where the processor has instructions for it,
-which is faster and agrees to some two digits. New ways of running a network go into `BACKENDS`.
+rounding). ONNX Runtime takes the bundle's graph with int8 convolutions where it has one; asked for "onnx" it computes
+in fp32, as PyTorch does. OpenVINO computes in bf16 where the processor has instructions for it, which agrees to some
+two digits. New ways of running a network go into `BACKENDS`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -32,13 +34,14 @@ class Runtime:
     """A bundle's network, ready to run."""
 
     def __init__(
-        self, bundle: Bundle, backend: str = "onnx", *, threads: int = 1, batch_pixels: int = BATCH_PIXELS
+        self, bundle: Bundle, backend: str = "auto", *, threads: int = 1, batch_pixels: int = BATCH_PIXELS
     ) -> None:
         """Open the network.
 
         Args:
             bundle: whose network runs.
-            backend: name in `BACKENDS`: "onnx", "openvino" or "torch".
+            backend: name in `BACKENDS`: "auto" (the faster of the bundle's ONNX graphs), "onnx" (fp32), "onnx-int8",
+                "openvino" or "torch".
             threads: processor threads of one batch. Many lines are read faster by several processes of one thread.
             batch_pixels: padded pixels of a batch, at most; a single line may have more.
 
@@ -109,14 +112,27 @@ def _padded(images: Sequence[LineImage]) -> tuple[NDArray[np.float32], NDArray[n
     return padded, widths
 
 
+def _auto(bundle: Bundle, threads: int) -> Session:
+    return _onnx_session(bundle.int8_graph or bundle.graph, threads)
+
+
 def _onnx(bundle: Bundle, threads: int) -> Session:
+    return _onnx_session(bundle.graph, threads)
+
+
+def _onnx_int8(bundle: Bundle, threads: int) -> Session:
+    if bundle.int8_graph is None:
+        raise BundleError(f"{bundle.path}: has no graph with int8 convolutions; read with --backend auto")
+    return _onnx_session(bundle.int8_graph, threads)
+
+
+def _onnx_session(path: Path, threads: int) -> Session:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.enable_mem_pattern = False  # it keeps a plan for each new shape, and nearly every batch is a new shape
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads leave the processor
-    path = bundle.graph
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors have no common class of their own
@@ -187,4 +203,10 @@ def _torch(bundle: Bundle, threads: int) -> Session:
     return run
 
 
-BACKENDS: dict[str, Callable[[Bundle, int], Session]] = {"onnx": _onnx, "openvino": _openvino, "torch": _torch}
+BACKENDS: dict[str, Callable[[Bundle, int], Session]] = {
+    "auto": _auto,
+    "onnx": _onnx,
+    "onnx-int8": _onnx_int8,
+    "openvino": _openvino,
+    "torch": _torch,
+}

@@ -27,6 +27,7 @@ from uncial.nn.learner import Learner, one_cycle
 from uncial.nn.onnx_graph import onnx_graph
 from uncial.nn.parallel import Ranks
 from uncial.nn.takeover import take_over
+from uncial.quantise import quantise
 from uncial.run_log import RunLog
 from uncial.sources import Sample
 from uncial.train_config import TrainConfig
@@ -114,6 +115,7 @@ def train(
     if resume:
         run.restore()
     run.go()
+    run.quantise()
     return load_bundle(out)
 
 
@@ -181,9 +183,8 @@ class _Run:
     def validate(self) -> None:
         """Read validation lines with the averaged weights; keep them as the bundle if none were better."""
         if self.ranks.rank == 0:
-            lines = len(self.lines.validation)
-            every = max(1, lines // self.config.validation_lines) if self.config.validation_lines else 1
-            cer = self.course.cer = self.learner.read(self.validation, range(0, lines, every)).error_rate
+            chosen = self._some(self.validation, self.config.validation_lines)
+            cer = self.course.cer = self.learner.read(self.validation, chosen).error_rate
             if self.course.best_cer is None or cer < self.course.best_cer or not self.out.exists():
                 self.course.best_cer = cer
                 self.keep()
@@ -204,6 +205,22 @@ class _Run:
         save_bundle(
             self.out, config.network, self.lines.alphabet, config.line_image, facts, weights, onnx_graph(average)
         )
+
+    def quantise(self) -> None:
+        """Give the bundle its int8 graph, with scales from training lines, judged by validation lines."""
+        if self.ranks.rank == 0 and self.config.int8_lines:
+            measured = [self.training.line_image(i) for i in self._some(self.training, self.config.int8_lines)]
+            judged = [
+                (self.validation.line_image(i), self.validation.lines[i].classes)
+                for i in self._some(self.validation, self.config.validation_lines)
+            ]
+            self.tell(quantise(load_bundle(self.out), measured, judged))
+        self.ranks.meet()
+
+    def _some(self, lines: BatchMaker, most: int) -> range:
+        """So many lines, spread evenly; 0: all."""
+        count = len(lines.lines)
+        return range(0, count, -(-count // most) if most else 1)
 
     def log(self, cer: float | None = None) -> None:
         """Add a row to the run's log, with the CER if there was a validation."""

@@ -32,6 +32,7 @@ class TrainConfig:
         threads: of PyTorch; 0 leaves it to choose.
         precision: "auto" (bf16 where the processor gains by it) or "float32".
         device: "auto", "cpu", "cuda" or "mps".
+        int8_lines: training lines by which the scales of int8 convolutions are set when the run ends; 0: none.
         seed: of all chance.
     """
 
@@ -55,6 +56,7 @@ class TrainConfig:
     threads: int = 0
     precision: str = "auto"
     device: str = "auto"
+    int8_lines: int = 64
     seed: int = 1
 
     def __post_init__(self) -> None:

@@ -78,7 +78,7 @@ def gather(samples: Sequence[Sample], config: TrainConfig, base: Alphabet | None
         lines = {
             split: list(
                 pool.map(
-                    lambda s, split=split: _line(s, texts[s.id], alphabet, config, split),  # type: ignore[misc]
+                    lambda s, split=split: _line(s, texts[s.id], alphabet, config, split),
                     [s for s in some if s.id in texts],
                 )
             )

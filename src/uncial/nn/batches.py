@@ -145,7 +145,7 @@ class BatchMaker:
                     future.cancel()
 
     def _image(self, index: int, variation: AugmentConfig | None, seeds: Sequence[int]) -> NDArray[np.uint8]:
-        image = self._decoded(index)
+        image = self.line_image(index)
         if variation is None:
             return image
         varied = augment(image, np.random.default_rng((*seeds, index)), variation)
@@ -153,7 +153,8 @@ class BatchMaker:
         fits = self.network.time_steps(varied.shape[1]) >= steps_needed(self.lines[index].classes)
         return varied if fits else image
 
-    def _decoded(self, index: int) -> NDArray[np.uint8]:
+    def line_image(self, index: int) -> NDArray[np.uint8]:
+        """A line as it is read, uint8 (H, W), not augmented."""
         if index in self._kept:
             return self._kept[index]
         image = line_image(self.lines[index].sample.image(), self.image)

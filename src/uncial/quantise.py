@@ -1,0 +1,65 @@
+"""Give a bundle a second graph that reads with int8 convolutions, if that costs no accuracy."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnxruntime
+
+from uncial.bundle import Bundle, add_int8_graph, without_int8_graph
+from uncial.decoders import best_path
+from uncial.lineimage import ink
+from uncial.metrics import EditCounts, count_edits
+from uncial.nn.int8_graph import Range, int8_graph, tensors_to_measure, with_outputs
+from uncial.runtime import LineImage, Runtime
+
+ALLOWED = 0.001  # CER that int8 may cost, as a fraction
+
+
+def quantise(bundle: Bundle, measured: Sequence[LineImage], judged: Sequence[tuple[LineImage, Sequence[int]]]) -> str:
+    """Add an int8 graph to a bundle, unless it reads worse than the bundle's own by more than `ALLOWED`.
+
+    Args:
+        bundle: with a graph; its folder is replaced as a whole.
+        measured: line images as `line_image` makes them; they set the scales. Some dozens of training lines.
+        judged: line images with their classes; by them the two are compared.
+
+    Returns:
+        One sentence on what was found.
+
+    Raises:
+        StorageError: the bundle could not be written; it is as it was.
+    """
+    graph = bundle.graph.read_bytes()
+    names = tensors_to_measure(graph)
+    if not names:
+        return "the network has no convolutions that int8 could make faster"
+    quick = add_int8_graph(bundle, int8_graph(graph, bundle.weights, _ranges(bundle, graph, names, measured)))
+    before, after = (_cer(Runtime(quick, backend), judged) for backend in ("onnx", "onnx-int8"))
+    told = f"CER {after:.2%} with int8 convolutions, {before:.2%} without, on {len(judged):,} validation lines"
+    if after > before + ALLOWED:
+        without_int8_graph(quick)
+        return f"{told}: too much is lost, reading stays with the slower graph"
+    return f"{told}: reading takes the faster graph"
+
+
+def _ranges(bundle: Bundle, graph: bytes, names: Sequence[str], images: Sequence[LineImage]) -> dict[str, Range]:
+    """The lowest and highest value of tensors inside the graph, over all images."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(bundle.path))
+    session = onnxruntime.InferenceSession(with_outputs(graph, names), options, providers=["CPUExecutionProvider"])
+    inside = [name for name in names if name != "images"]
+    found = dict.fromkeys(inside, (np.inf, -np.inf)) | {"images": (0.0, 1.0)}
+    for image in images:
+        batch = {"images": ink(image)[None, None], "widths": np.array([image.shape[1]], np.int64)}
+        for name, values in zip(inside, session.run(inside, batch), strict=True):
+            low, high = found[name]
+            found[name] = (min(low, float(values.min())), max(high, float(values.max())))
+    return found
+
+
+def _cer(runtime: Runtime, lines: Sequence[tuple[LineImage, Sequence[int]]]) -> float:
+    counts = EditCounts()
+    for (_, classes), log_probs in zip(lines, runtime.log_probs([image for image, _ in lines]), strict=True):
+        counts += count_edits(list(classes), [span.class_ for span in best_path(log_probs)])
+    return counts.error_rate
