@@ -198,6 +198,7 @@ class _Run:
             "training": to_dict(self.config),
             "lines": {"train": len(self.lines.training), "val": len(self.lines.validation)},
             "course": asdict(self.course),
+            "sources": dict(self.lines.sources),
         }
         average = self.learner.average
         weights = {name: value.float().cpu().numpy() for name, value in average.state_dict().items()}

@@ -2,9 +2,9 @@
 
 import csv
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import StringIO
 
 from uncial.alphabet import Alphabet
@@ -26,12 +26,14 @@ class TrainingLines:
         validation: lines to choose by.
         alphabet: what the network will spell.
         left_out: (id, reason) of each line that cannot be used.
+        sources: what each collection of training lines tells of its origin, licence and attribution, where it does.
     """
 
     training: tuple[TrainingLine, ...]
     validation: tuple[TrainingLine, ...]
     alphabet: Alphabet
     left_out: tuple[tuple[str, str], ...]
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     def summary(self) -> str:
         """One sentence: how many lines of each kind, and what was left out, by reason."""
@@ -92,7 +94,14 @@ def gather(samples: Sequence[Sample], config: TrainConfig, base: Alphabet | None
                 f"no line to {purpose}: {len(chosen[split])} in split '{split}', none usable"
                 + (f"; first reason: {left_out[0][0]}: {left_out[0][1]}" if left_out else "; add lines or pages")
             )
-    return TrainingLines(usable["train"], usable["val"], alphabet, tuple(left_out))
+    return TrainingLines(usable["train"], usable["val"], alphabet, tuple(left_out), _sources(usable["train"]))
+
+
+def _sources(lines: Sequence[TrainingLine]) -> dict[str, str]:
+    """The notes of each collection, taken from its first line."""
+    first = {line.sample.collection: line.sample for line in reversed(lines)}
+    notes = {name: sample.source.notes().strip() for name, sample in sorted(first.items())}
+    return {name: text for name, text in notes.items() if text}
 
 
 def _alphabet(texts: Sequence[str], rarest: int, base: Alphabet | None) -> Alphabet:
