@@ -10,6 +10,7 @@ import onnxruntime
 
 from uncial.bundle import Bundle
 from uncial.errors import BundleError, MissingExtraError, StorageError
+from uncial.lineimage import ink
 from uncial.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -72,10 +73,10 @@ def largest_difference(bundle: Bundle, path: Path) -> float:
     rng = np.random.default_rng(0)
     height = bundle.line_image.height
     images = [rng.integers(0, 256, (height, width), dtype=np.uint8) for width in _PROOF_WIDTHS]
-    own = [Runtime(bundle).log_probs([image])[0] for image in images]
+    own = [Runtime(bundle, "onnx").log_probs([image])[0] for image in images]
     batch = np.zeros((len(images), 1, height, max(_PROOF_WIDTHS)), np.float32)
     for row, image in zip(batch, images, strict=True):
-        row[0, :, : image.shape[1]] = (255 - image) / np.float32(255)
+        row[0, :, : image.shape[1]] = ink(image)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     feed = {"images": batch, "widths": np.array(_PROOF_WIDTHS, np.int64)}
     log_probs, lengths = session.run(["log_probs", "lengths"], feed)

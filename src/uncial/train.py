@@ -119,7 +119,7 @@ def train(
     return load_bundle(out)
 
 
-class _Run:
+class _Run:  # budget: what a run does on its way, each a few lines, all around one state
     """One training: what learns, what it learns from, and where in its course it stands."""
 
     def __init__(self, lines: TrainingLines, config: TrainConfig, out: Path, watch: Watch) -> None:
