@@ -2,6 +2,7 @@
 
 import ast
 import importlib.metadata
+import os
 import re
 import shlex
 import subprocess
@@ -149,10 +150,11 @@ def test_asking_for_help_loads_nothing_heavy() -> None:
 
 
 def test_help_is_there_within_half_a_second() -> None:
-    printed = python("-X", "importtime", "-m", "uncial", "--help")
-    top = [line.split("|") for line in printed.stderr.splitlines() if line.startswith("import time:") and "|" in line]
-    microseconds = sum(int(own.removeprefix("import time:")) for own, *_ in top if own.split(":")[1].strip().isdigit())
-    assert microseconds < 500_000
+    before = os.times()
+    printed = python("-m", "uncial", "--help")
+    after = os.times()
+    # Of processor time: a busy machine makes everything wait.
+    assert after.children_user + after.children_system - before.children_user - before.children_system < 0.5
     assert "train" in printed.stdout
 
 
