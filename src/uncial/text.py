@@ -74,7 +74,7 @@ def reading_text(ground_truth: str) -> Reading:
     marks: Counter[str] = Counter()
     if _UNCERTAIN.search(ground_truth):
         return Reading(normalise(ground_truth), marks, "the transcriber left words unread ([?], […])")
-    text = unicodedata.normalize("NFC", ground_truth)
+    text = normalise(ground_truth)
     for name, pattern, replacement in _RULES:
         text, times = pattern.subn(replacement, text)
         if times:
@@ -106,5 +106,6 @@ def comparable(text: str) -> str:
     Unified: quotes, apostrophes and dashes of all kinds, ligatures, long s, compatibility forms (NFKC), and spaces
     before closing or after opening punctuation. Case, accents and spelling stay.
     """
-    text = unicodedata.normalize("NFKC", text.translate(_COMPARABLE))
+    text = unicodedata.normalize("NFKC", normalise(text).translate(_COMPARABLE))
+    text = normalise(text.translate(_COMPARABLE))  # compatibility forms of quotes and dashes have become plain ones
     return normalise(_SPACE_AFTER.sub("", _SPACE_BEFORE.sub("", text)))
