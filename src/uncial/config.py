@@ -4,6 +4,7 @@ Settings are dataclasses whose fields are numbers, strings, booleans, tuples of 
 Everything that is read from outside (a TOML file, `--set key=value`, a bundle's JSON) passes through `from_dict`.
 """
 
+import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -38,6 +39,8 @@ def from_dict(cls: type[T], values: Mapping[str, Any], where: str = "") -> T:
     Raises:
         ConfigError: a name that does not exist, or a value of the wrong type or out of range.
     """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{where or cls.__name__} is a table of settings, not {values!r}")
     known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
     hints = get_type_hints(cls)
     built = {}
@@ -71,6 +74,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: no such file; --config takes a TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not a TOML file ({error})") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); --config takes a TOML file") from error
 
 
 def merge(values: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:
@@ -126,6 +131,8 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
         return float(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         raise ConfigError(f"setting '{path}' takes {_article(hint.__name__)}, not {value!r}")
+    if isinstance(value, float) and not math.isfinite(value):  # TOML knows inf and nan, and no range excludes nan
+        raise ConfigError(f"setting '{path}' takes a finite number, not {value!r}")
     return value
 
 

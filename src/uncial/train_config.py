@@ -1,6 +1,6 @@
 """All settings of a training, as one frozen value that TOML files and `--set` fill in."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from uncial.architecture import CRNNConfig
 from uncial.augment import AugmentConfig
@@ -65,10 +65,13 @@ class TrainConfig:
             raise ValueError(f"precision is 'auto' or 'float32', not '{self.precision}'")
         if self.device not in ("auto", "cpu", "cuda", "mps"):
             raise ValueError(f"device is 'auto', 'cpu', 'cuda' or 'mps', not '{self.device}'")
-        if min(self.minutes, self.epochs, self.learning_rate, self.weight_decay, self.memory_gb) < 0:
-            raise ValueError("minutes, epochs, learning_rate, weight_decay and memory_gb are not negative")
-        if self.batch_lines < 1 or not 0 <= self.averaging < 1 or not 0 <= self.warmup < 1:
-            raise ValueError("batch_lines is at least 1; averaging and warmup lie in [0, 1)")
+        negative = [f.name for f in fields(self) if f.type in (int, float) and getattr(self, f.name) < 0]
+        if negative:
+            raise ValueError(f"{', '.join(negative)} must not be negative")
+        if self.batch_lines < 1 or not self.clip or self.seed >= 2**32:
+            raise ValueError("batch_lines is at least 1, clip above 0, and seed below 2**32")
+        if not 0 <= self.averaging < 1 or not 0 <= self.warmup < 1:
+            raise ValueError("averaging and warmup lie in [0, 1)")
         if not self.minutes and not self.epochs:
             raise ValueError("a training needs a budget: minutes or epochs above 0")
         if self.network.height != self.line_image.height:
