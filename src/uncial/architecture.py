@@ -60,6 +60,8 @@ class CRNNConfig:
             raise ValueError("channels, blocks, strides, recurrent_size and recurrent_layers are at least 1")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout lies in [0, 1), not {self.dropout}")
+        if self.backbone == "shi2015" and self.height < 32:
+            raise ValueError(f"the shi2015 backbone needs a height of at least 32, not {self.height}")
         if self.height % self.step_height:
             raise ValueError(f"height {self.height} is not a multiple of the strides down, {self.step_height}")
 

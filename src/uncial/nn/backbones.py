@@ -113,8 +113,6 @@ class ShiBackbone(nn.Module):
         self.last = nn.Conv2d(512, 512, 2)
         self.channels = 512
         self.rows = config.height // 16 - 1
-        if self.rows < 1:
-            raise ValueError(f"the shi2015 backbone needs a height of at least 32, not {config.height}")
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """(N, 1, H, W) with widths (N,) -> the feature map and its widths (N,) in time steps."""
