@@ -21,7 +21,7 @@ class AugmentConfig:
     """How much training lines vary.
 
     Attributes:
-        strength: 0 leaves lines as they are, 1 is the usual range of every augmentation.
+        strength: 0 leaves lines as they are, 1 is the usual range of every augmentation, 2 the most.
         chance: of each augmentation, for each line.
     """
 
@@ -30,8 +30,8 @@ class AugmentConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        if self.strength < 0 or not 0 <= self.chance <= 1:
-            raise ValueError("strength is at least 0 and chance lies in [0, 1]")
+        if not 0 <= self.strength <= 2 or not 0 <= self.chance <= 1:  # beyond 2, ink could become lighter than paper
+            raise ValueError("strength lies in [0, 2] and chance in [0, 1]")
 
 
 def augment(image: Image, rng: np.random.Generator, config: AugmentConfig) -> Image:
@@ -68,7 +68,7 @@ def _stretch(rng: np.random.Generator, config: AugmentConfig) -> float:
 
 
 def _stretched(width: int, stretch: float) -> int:
-    return max(8, round(width * stretch))
+    return max(min(8, width), round(width * stretch))
 
 
 def warp(image: Image, rng: np.random.Generator, strength: float, stretch: float) -> Image:
@@ -129,7 +129,7 @@ def stain(image: Image, rng: np.random.Generator, strength: float) -> Image:
     height, width = image.shape
     image = image.copy()
     for _ in range(rng.integers(1, 2 + round(width / 300 * strength))):
-        w, h = int(rng.integers(3, 3 + round(14 * strength))), int(rng.integers(4, height))
+        w, h = int(rng.integers(3, 3 + max(1, round(14 * strength)))), int(rng.integers(4, height))
         x, y = int(rng.integers(0, max(1, width - w))), int(rng.integers(0, height - h + 1))
         spot = image[y : y + h, x : x + w]
         spot[:] = 255 if rng.random() < 0.7 else cv2.addWeighted(spot, 0.7, np.zeros_like(spot), 0.3, 0)

@@ -1,0 +1,91 @@
+"""Varied lines: the same for the same seed, of the height they had, of the width that was planned, paper still paper."""
+
+import numpy as np
+import pytest
+from conftest import draw_line
+
+from uncial.augment import AUGMENTATIONS, AugmentConfig, Image, augment, augmented_width, warp
+
+LINE = draw_line("1 May 1862").image
+ALWAYS = AugmentConfig(chance=1.0)
+
+
+def chance(seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def test_the_same_seed_gives_the_same_line_and_another_seed_another() -> None:
+    first, again, other = (augment(LINE, chance(seed), ALWAYS) for seed in (3, 3, 4))
+    np.testing.assert_array_equal(first, again)
+    assert first.shape != other.shape or (first != other).any()
+
+
+@pytest.mark.parametrize("strength", [0.02, 0.5, 1.0, 2.0])
+def test_height_and_kind_stay_and_the_width_is_the_one_planned(strength: float) -> None:
+    config = AugmentConfig(strength, 0.7)
+    widths = set()
+    for seed in range(40):
+        varied = augment(LINE, chance(seed), config)
+        assert varied.dtype == np.uint8
+        assert varied.shape == (LINE.shape[0], augmented_width(LINE.shape[1], chance(seed), config))
+        widths.add(varied.shape[1])
+    assert len(widths) > 1
+
+
+@pytest.mark.parametrize("width", [4, 7, 8, 9])
+def test_the_narrowest_lines_can_be_varied(width: int) -> None:
+    line = LINE[:, 40 : 40 + width]
+    for seed in range(20):
+        varied = augment(line, chance(seed), AugmentConfig(2.0, 0.8))
+        assert varied.shape == (64, augmented_width(width, chance(seed), AugmentConfig(2.0, 0.8)))
+
+
+def test_no_strength_and_no_chance_leave_the_line_as_it_is() -> None:
+    for config in (AugmentConfig(strength=0), AugmentConfig(chance=0)):
+        np.testing.assert_array_equal(augment(LINE, chance(1), config), LINE)
+        assert augmented_width(LINE.shape[1], chance(1), config) == LINE.shape[1]
+
+
+def test_the_line_itself_is_not_changed() -> None:
+    before = LINE.copy()
+    for seed in range(10):
+        augment(LINE, chance(seed), ALWAYS)
+    np.testing.assert_array_equal(LINE, before)
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_every_augmentation_changes_the_line_and_keeps_its_shape(name: str) -> None:
+    varied = AUGMENTATIONS[name](LINE, chance(2), 1.0)
+    assert (varied.shape, varied.dtype) == (LINE.shape, np.uint8)
+    assert (varied != LINE).any()
+
+
+def test_the_geometry_leaves_blank_paper_blank() -> None:
+    blank = np.full_like(LINE, 255)
+    for seed in range(20):
+        assert (warp(blank, chance(seed), 1.0, 1.1) == 255).all()
+
+
+def contrast(image: Image) -> float:
+    """Gray levels between paper (the median) and the darkest ink."""
+    return float(np.median(image) - np.quantile(image, 0.01))
+
+
+def test_paper_stays_lighter_than_ink_and_ink_stays_on_it() -> None:
+    for seed in range(40):
+        varied = augment(LINE, chance(seed), ALWAYS)
+        assert np.median(varied) > 180
+        assert contrast(varied) > 60
+
+
+def test_a_line_keeps_its_ink_in_the_middle() -> None:
+    """What is varied is where strokes stand, by a few pixels: none is thrown off the image."""
+    for seed in range(20):
+        varied = warp(LINE, chance(seed), 1.0, 1.0)
+        assert (varied < 128).sum() == pytest.approx((LINE < 128).sum(), rel=0.35)
+
+
+def test_a_strength_or_chance_out_of_range_is_refused() -> None:
+    for wrong in ({"strength": -0.1}, {"strength": 2.1}, {"chance": 1.1}, {"chance": -1.0}):
+        with pytest.raises(ValueError, match="strength lies in"):
+            AugmentConfig(**wrong)
