@@ -123,10 +123,11 @@ class BatchMaker:
         """The width of each line's image in pixels, as `batch` will make it with the same arguments."""
         if variation is None:
             return [line.width for line in self.lines]
-        return [
+        drawn = (
             augmented_width(line.width, np.random.default_rng((*seeds, index)), variation)
             for index, line in enumerate(self.lines)
-        ]
+        )
+        return [w if self._fits(line, w) else line.width for line, w in zip(self.lines, drawn, strict=True)]
 
     def epoch(
         self, batches: Sequence[Sequence[int]], variation: AugmentConfig | None, seeds: Sequence[int] = ()
@@ -149,9 +150,11 @@ class BatchMaker:
         if variation is None:
             return image
         varied = augment(image, np.random.default_rng((*seeds, index)), variation)
-        # A line squeezed until CTC cannot spell it any more would only teach infinity.
-        fits = self.network.time_steps(varied.shape[1]) >= steps_needed(self.lines[index].classes)
-        return varied if fits else image
+        return varied if self._fits(self.lines[index], varied.shape[1]) else image
+
+    def _fits(self, line: TrainingLine, width: int) -> bool:
+        """Whether CTC can spell the line at this width; one squeezed below that would only teach infinity."""
+        return self.network.time_steps(width) >= steps_needed(line.classes)
 
     def line_image(self, index: int) -> NDArray[np.uint8]:
         """A line as it is read, uint8 (H, W), not augmented."""
