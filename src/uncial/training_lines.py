@@ -1,6 +1,7 @@
 """From ground truth to lines that can be learned from; whatever is left out is counted and listed."""
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -37,7 +38,7 @@ class TrainingLines:
 
     def summary(self) -> str:
         """One sentence: how many lines of each kind, and what was left out, by reason."""
-        reasons = Counter(reason.split(":")[0] for _, reason in self.left_out)
+        reasons = Counter(re.split("[:;]", reason)[0] for _, reason in self.left_out)
         out = "; ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
         return (
             f"{len(self.training):,} lines to learn from, {len(self.validation):,} to choose by, "
@@ -61,7 +62,7 @@ def gather(samples: Sequence[Sample], config: TrainConfig, base: Alphabet | None
         base: alphabet of the bundle to start from, whose graphemes stay in front; None: from the texts alone.
 
     Raises:
-        GroundTruthError: no training or no validation line is left.
+        GroundTruthError: no training or no validation line is left, or two lines have the same id.
     """
     chosen = {
         "train": [s for s in samples if split_of(s) == "train"],
@@ -69,10 +70,14 @@ def gather(samples: Sequence[Sample], config: TrainConfig, base: Alphabet | None
     }
     left_out: list[tuple[str, str]] = []
     texts = {}
-    for sample in (*chosen["train"], *chosen["val"]):
+    both = (*chosen["train"], *chosen["val"])
+    if len({sample.id for sample in both}) < len(both):
+        raise GroundTruthError("two lines have the same id; rename one of two collections of the same name")
+    for sample in both:
         reading = reading_text(sample.text)
-        if reading.reason:
-            left_out.append((sample.id, reading.reason))
+        reason = sample.flaw or reading.reason
+        if reason:
+            left_out.append((sample.id, reason))
         else:
             texts[sample.id] = reading.text
     alphabet = _alphabet([texts[s.id] for s in chosen["train"] if s.id in texts], config.rarest, base)
