@@ -5,6 +5,7 @@ runs no code.
 """
 
 import os
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -45,7 +46,13 @@ class Course:
 
 
 def run_folder(out: Path) -> Path:
-    """The folder of a run beside the bundle it makes: `mine` -> `mine.run`."""
+    """The folder of a run beside the bundle it makes: `mine` -> `mine.run`.
+
+    Raises:
+        ConfigError: `out` has no name of its own, as "." and "/" have none.
+    """
+    if not out.name:
+        raise ConfigError(f"{out}: a bundle needs a folder of its own; write its name behind -o")
     return out.with_name(out.name + ".run")
 
 
@@ -97,16 +104,23 @@ def load_checkpoint(folder: Path, identity: dict[str, Any]) -> tuple[dict[str, A
     if not path.exists():
         raise StorageError(f"{path}: there is no checkpoint to resume; leave --resume out to begin")
     try:
+        with zipfile.ZipFile(path) as stored:  # torch.load passes over the checksums that torch.save has written
+            if damaged := stored.testzip():
+                raise ValueError(f"{damaged} has a wrong checksum")
         whole = torch.load(path, map_location="cpu", weights_only=True)
-        version = whole["version"]
-    except Exception as error:  # noqa: BLE001 - a damaged file can raise nearly anything in torch.load
-        raise StorageError(f"{path}: is no checkpoint or is damaged ({error}); begin anew without --resume") from error
-    if version != VERSION:
-        raise StorageError(f"{path}: has version {version}, this Uncial knows {VERSION}; resume with the newer one")
-    for name, value in identity.items():
-        if whole["identity"].get(name) != value:
-            raise ConfigError(
-                f"{path}: was made with another {name}; resume with the settings and data it began with, "
-                "or begin anew with another -o"
+        if whole["version"] != VERSION:
+            raise StorageError(
+                f"{path}: has version {whole['version']}, this Uncial knows {VERSION}; resume with the one that made it"
             )
-    return whole, Course(**whole["course"])
+        course = Course(**whole["course"])
+        other = [name for name, value in identity.items() if whole["identity"].get(name) != value]
+    except StorageError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a damaged file can raise nearly anything in torch.load
+        raise StorageError(f"{path}: is no checkpoint or is damaged ({error}); begin anew with another -o") from error
+    if other:
+        raise ConfigError(
+            f"{path}: was made with another {', '.join(other)}; resume with the settings and data it began with, "
+            "or begin anew with another -o"
+        )
+    return whole, course
