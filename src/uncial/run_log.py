@@ -44,25 +44,35 @@ class RunLog:
         try:
             with self.path.open("a", encoding="utf-8", newline="") as file:
                 csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n").writerow(row)
-        except OSError as error:
-            raise StorageError(f"{self.path}: could not be written ({error}); free some space and --resume") from error
-        if self._events is not None:
             for name in CURVES:
-                if name in row:
+                if self._events is not None and name in row:
                     self._events.add_scalar(name, float(row[name]), int(row["step"]))
+        except OSError as error:
+            raise self._unwritten(error) from error
 
     def close(self) -> None:
-        """Write out what TensorBoard still holds."""
-        if self._events is not None:
-            self._events.close()
+        """Write out what TensorBoard still holds.
+
+        Raises:
+            StorageError: it could not be written.
+        """
+        try:
+            if self._events is not None:
+                self._events.close()
+        except OSError as error:
+            raise self._unwritten(error) from error
+
+    def _unwritten(self, error: OSError) -> StorageError:
+        folder = self.path.parent
+        return StorageError(f"{folder}: the log could not be written ({error}); free some space and --resume")
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
     """The whole rows of a log; a killed run may have left half of one."""
     if not path.exists():
         return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return [row for row in csv.DictReader(file) if None not in row.values() and row["step"].isdigit()]
+    whole = path.read_text(encoding="utf-8").rpartition("\n")[0]
+    return [row for row in csv.DictReader(whole.splitlines()) if None not in row.values() and row["step"].isdigit()]
 
 
 def _events(folder: Path, after_step: int | None) -> Any:
