@@ -147,6 +147,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         minutes = {self.log: LOG_MINUTES, self.validate: self.config.validate_minutes}
         minutes[self.save] = self.config.checkpoint_minutes  # last, so that it holds what the validation found
         last = dict.fromkeys(minutes, self.course.seconds)
+        self.clock = time.monotonic()
         while self.done < 1:
             for _ in self.through_plan():
                 self.tell()
@@ -168,16 +169,15 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         course, seeds = self.course, (self.config.seed, self.course.epoch)
         widths = self.training.widths(self.config.augment, seeds)
         plan = self.ranks.share(plan_batches(widths, self.config.batch_lines, np.random.default_rng(seeds)))
-        clock = time.monotonic()
         for batch in self.training.epoch(plan[course.batch :], self.config.augment, seeds):
             loss = self.learner.learn(batch, course.step, self.done)
-            seen = len(batch.widths) * self.ranks.world
+            seen = int(self.ranks.sum(len(batch.widths)))
             course.step, course.batch, course.lines = course.step + 1, course.batch + 1, course.lines + seen
             course.skipped += not math.isfinite(loss)
             # From step to step, so that waiting for data, validation and checkpoints count in the budget.
-            clock, before = time.monotonic(), clock
-            course.seconds = self.ranks.agree(course.seconds + clock - before)
-            self.recent.append((loss, seen, clock - before))
+            self.clock, before = time.monotonic(), self.clock
+            course.seconds = self.ranks.agree(course.seconds + self.clock - before)
+            self.recent.append((loss, seen, self.clock - before))
             yield
 
     def validate(self) -> None:

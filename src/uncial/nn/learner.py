@@ -92,7 +92,7 @@ class Learner:
             logits, shortcut, lengths = self.heads(batch.images, batch.widths)
         graphemes = batch.counts.sum()
         loss = ctc_loss(logits, lengths, batch.classes, batch.counts).sum() / graphemes
-        if shortcut is not None and self.config.shortcut_weight:
+        if shortcut is not None:  # even without weight: each rank waits for the gradient of every parameter
             aside = ctc_loss(shortcut, lengths, batch.classes, batch.counts).sum() / graphemes
             loss = loss + self.config.shortcut_weight * aside
         return loss

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from uncial.errors import ConfigError, TrainingError
 from uncial.nn.crnn import CRNN
 
 
@@ -42,9 +43,16 @@ class Ranks:
         return cls(torch.distributed.get_rank(), world)
 
     def device(self, name: str) -> torch.device:
-        """The device of this rank; "auto" takes CUDA, then MPS, then the CPU."""
+        """The device of this rank; "auto" takes CUDA, then MPS, then the CPU.
+
+        Raises:
+            ConfigError: PyTorch does not find this device here.
+        """
+        there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+        if name != "auto" and not there[name]:
+            raise ConfigError(f"device '{name}' is not there, or PyTorch was built without it; choose 'auto' or 'cpu'")
         if name == "auto":
-            name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+            name = next(best for best in ("cuda", "mps", "cpu") if there[best])
         if name == "cuda":
             return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         return torch.device(name)
@@ -54,20 +62,32 @@ class Ranks:
         return nn.parallel.DistributedDataParallel(module) if self.world > 1 else module
 
     def share(self, batches: list[list[int]]) -> list[list[int]]:
-        """This rank's batches: as many as every other rank has."""
+        """This rank's batches: as many as every other rank has.
+
+        Raises:
+            TrainingError: there are fewer batches than ranks.
+        """
         if self.world == 1:
             return batches
+        if len(batches) < self.world:
+            raise TrainingError(
+                f"{len(batches)} batches an epoch cannot be shared by {self.world} processes; "
+                "start fewer of them, or lower batch_lines"
+            )
         return batches[self.rank : len(batches) // self.world * self.world : self.world]
 
     def all(self, here: bool) -> bool:
         """Whether it holds on every rank, so that all take the same turn."""
-        return here if self.world == 1 else self._sum(float(not here)) == 0
+        return self.sum(float(not here)) == 0
 
     def agree(self, seconds: float) -> float:
         """Rank 0's clock, so that all ranks end together."""
-        return seconds if self.world == 1 else self._sum(seconds if self.rank == 0 else 0.0)
+        return self.sum(seconds if self.rank == 0 else 0.0)
 
-    def _sum(self, value: float) -> float:
+    def sum(self, value: float) -> float:
+        """The sum over all ranks, the same on each."""
+        if self.world == 1:
+            return value
         values = torch.tensor([value], dtype=torch.float64)
         if torch.distributed.get_backend() == "nccl":
             values = values.cuda()
