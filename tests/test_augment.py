@@ -1,4 +1,4 @@
-"""Varied lines: the same for the same seed, of the height they had, of the width that was planned, paper still paper."""
+"""Varied lines: the same for the same seed, of the height they had and the width that was planned, on paper still."""
 
 import numpy as np
 import pytest

@@ -28,8 +28,8 @@ def take_over(weights: Mapping[str, NDArray[np.floating]], before: Alphabet, net
         One sentence on what was kept and what is new.
     """
     state = network.state_dict()
-    same = [(0, 0)] if BLANK == 0 else []
     old_class = {g: c for c, g in enumerate(before.graphemes, start=1)}
+    same = [(BLANK, BLANK)]
     same += [(c, old_class[g]) for c, g in enumerate(alphabet.graphemes, start=1) if g in old_class]
     new_rows, old_rows = (list(rows) for rows in zip(*same, strict=True))
     for name, value in weights.items():

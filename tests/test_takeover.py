@@ -1,0 +1,69 @@
+"""Weights of a bundle in a network with another alphabet."""
+
+import numpy as np
+import pytest
+import torch
+from drawn_samples import SMALL
+
+from uncial.alphabet import BLANK, Alphabet
+from uncial.nn.crnn import CRNN
+from uncial.nn.takeover import HEADS, take_over
+
+BEFORE = Alphabet(("a", "b", "c", "é"))
+AFTER = Alphabet(("é", "b", "x", "a", "€"))  # without c, with x and €, in another order
+COMES_FROM = {BLANK: BLANK, 1: 4, 2: 2, 4: 1}  # class after: class before
+
+
+def network(alphabet: Alphabet, seed: int) -> CRNN:
+    torch.manual_seed(seed)
+    return CRNN(SMALL, alphabet.size).eval()
+
+
+@pytest.fixture
+def old() -> CRNN:
+    return network(BEFORE, 1)
+
+
+def weights_of(old: CRNN) -> dict[str, np.ndarray]:
+    return {name: value.numpy().astype(np.float16) for name, value in old.state_dict().items()}
+
+
+def test_graphemes_of_both_alphabets_keep_their_rows_and_all_else_is_taken_over(old: CRNN) -> None:
+    new = network(AFTER, 2)
+    take_over(weights_of(old), BEFORE, new, AFTER)
+    before = {name: torch.tensor(value.astype(np.float32)) for name, value in weights_of(old).items()}
+    for name, value in new.state_dict().items():
+        if name in HEADS:
+            for after, origin in COMES_FROM.items():
+                assert torch.equal(value[after], before[name][origin]), name
+        else:
+            assert torch.equal(value.float(), before[name]), name
+
+
+def test_what_both_can_spell_is_read_as_before_and_new_graphemes_are_not_written_everywhere(old: CRNN) -> None:
+    new = network(AFTER, 2)
+    old.load_state_dict({name: torch.tensor(value.astype(np.float32)) for name, value in weights_of(old).items()})
+    take_over(weights_of(old), BEFORE, new, AFTER)
+    images, widths = torch.rand(2, 1, 16, 40), torch.tensor([40, 40])
+    with torch.no_grad():
+        logits, theirs = new(images, widths)[0], old(images, widths)[0]
+    for after, before in COMES_FROM.items():
+        torch.testing.assert_close(logits[..., after], theirs[..., before])
+    lowest = weights_of(old)["head.bias"].min()
+    assert new.head.bias[3].item() == new.head.bias[5].item() == pytest.approx(lowest)
+    assert new.head.weight[[3, 5]].abs().max() < 0.1 / np.sqrt(new.head.in_features) + 1e-6
+
+
+def test_it_says_what_is_kept_and_what_is_new(old: CRNN) -> None:
+    said = take_over(weights_of(old), BEFORE, network(AFTER, 2), AFTER)
+    assert said == "3 graphemes keep their weights, 2 new: x €"
+    said = take_over(weights_of(old), BEFORE, network(BEFORE, 2), BEFORE)
+    assert said == "4 graphemes keep their weights, none is new"
+
+
+def test_the_same_seed_gives_new_graphemes_the_same_weights(old: CRNN) -> None:
+    one, other = network(AFTER, 2), network(AFTER, 2)
+    for new in (one, other):
+        take_over(weights_of(old), BEFORE, new, AFTER)
+    assert torch.equal(one.head.weight, other.head.weight)
+    assert (one.head.weight[3] != one.head.weight[5]).any()
