@@ -17,6 +17,8 @@ Point: TypeAlias = tuple[float, float]
 Points: TypeAlias = tuple[Point, ...]
 Array: TypeAlias = NDArray[np.float64]
 
+FINEST = 64  # places on either side of the one whose level is taken, at least; see `level_curve`
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -111,11 +113,15 @@ def level_curve(baseline: Array, x: Array, smoothing: float) -> Array:
     if len(x) < 3:
         return level
     reach = max(1, round(smoothing / 2))
+    # On large lines every few pixels are enough, and windows stay small.
+    step = max(1, reach // FINEST)
+    coarse = np.linspace(x[0], x[-1], max(2, -(-len(x) // step)))
+    reach = max(1, round(reach / step))
     # A median first: a single point that was drawn amiss must not bend the line.
-    windows = sliding_window_view(np.pad(level, reach, mode="edge"), 2 * reach + 1)
+    windows = sliding_window_view(np.pad(np.interp(coarse, x, level), reach, mode="edge"), 2 * reach + 1)
     padded = np.pad(np.median(windows, axis=1), reach, mode="edge")
     weights = np.hanning(2 * reach + 3)[1:-1]
-    smooth: Array = np.convolve(padded, weights / weights.sum(), mode="valid")
+    smooth: Array = np.interp(x, coarse, np.convolve(padded, weights / weights.sum(), mode="valid"))
     return smooth
 
 

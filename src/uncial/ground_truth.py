@@ -21,7 +21,7 @@ import numpy as np
 from uncial.architecture import CRNNConfig
 from uncial.config import choose
 from uncial.errors import GroundTruthError, ImageError, StorageError
-from uncial.lineimage import LineImageConfig, line_image
+from uncial.lineimage import LineImageConfig, ink, line_image
 from uncial.sources import Sample, split_of
 from uncial.sources.writing import FORMS, StoredLine, stored_line, write_lines
 from uncial.text import graphemes, reading_text
@@ -29,7 +29,7 @@ from uncial.text import graphemes, reading_text
 Progress = Callable[[int, int], None]
 
 MANY_DOCUMENTS = 8  # a text in more documents than this is a formula, not one writer's own words
-BLANK_CONTRAST = 16  # gray levels: with less between its darkest and lightest pixel, an image shows nothing
+BLANK_INK = 0.5  # of the least contrast: an image with less ink everywhere shows nothing
 
 # Kinds of lines that are left out.
 NO_COUNTERPART = "flawed source"
@@ -188,8 +188,7 @@ def convert(
         MissingExtraError: Parquet without pyarrow.
     """
     _, suffix = choose(FORMS, "form", form)
-    if out.exists() or out.is_symlink():
-        raise StorageError(f"{out}: is there already and is not overwritten; name another place, or remove it")
+    _check_free(out)
     left_out: list[LeftOut] = []
     done = count(1)
 
@@ -204,6 +203,7 @@ def convert(
         if len(left_out) == len(samples):
             first = f"; {left_out[0].id}: {left_out[0].reason}" if left_out else ""
             raise GroundTruthError(f"{out}: none of {len(samples):,} lines has both an image and a text{first}")
+        _check_free(out)  # again: writing may have taken long
         beside.rename(out)
     except OSError as error:
         raise StorageError(
@@ -216,6 +216,11 @@ def convert(
     return Converted(out, len(samples) - len(left_out), tuple(left_out))
 
 
+def _check_free(place: Path) -> None:
+    if place.exists() or place.is_symlink():
+        raise StorageError(f"{place}: is there already and is not overwritten; name another place, or remove it")
+
+
 def _look(sample: Sample, network: CRNNConfig, preprocessing: LineImageConfig) -> _Look:
     reading = reading_text(sample.text)
     if sample.flaw:
@@ -225,16 +230,17 @@ def _look(sample: Sample, network: CRNNConfig, preprocessing: LineImageConfig) -
         return _Look(sample, LeftOut(sample.id, kind, reading.reason))
     try:
         pixels = sample.image()
-        width = line_image(pixels, preprocessing).shape[1]
+        line = line_image(pixels, preprocessing)
     except ImageError as error:
         return _Look(sample, LeftOut(sample.id, BAD_IMAGE, str(error).removeprefix(f"{sample.id}: ")))
     digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).digest()
+    width = line.shape[1]
     steps, needed = network.time_steps(width), _steps_needed(graphemes(reading.text))
     left_out = None
     if needed > steps:
         reason = f"its text needs {needed} time steps, the image of {width} pixels gives {steps}"
         left_out = LeftOut(sample.id, TOO_NARROW, reason)
-    blank = int(pixels.max()) - int(pixels.min()) < BLANK_CONTRAST
+    blank = float(ink(line).max()) < BLANK_INK
     return _Look(sample, left_out, reading.text, tuple(reading.marks.items()), width, digest, blank)
 
 

@@ -26,12 +26,15 @@ MOST_PIXELS = 89_000_000  # refused before decoding; an A3 page at 600 dpi has 7
 LEAST_SIDE = 4  # pixels; below that nothing can have been written
 WIDEST = 16_384  # pixels of a line image; ten times the longest real line, a quarter of what OpenCV can address
 LARGEST_CUT = 20_000_000  # pixels of a line cut out of a page; five times a line across an A3 page at 600 dpi
+MOST_BYTES = 1_000_000_000  # of an image file; MOST_PIXELS of four 16-bit channels have 700 million
 LEAST_GRAY = 0.05  # share of pixels below pure white; with fewer, these are ink and not paper
+MOST_INK = 0.5  # share of pixels that ink may cover
 DARKEST, LIGHTEST = 0.005, 0.95  # shares of pixels: darker than full ink, darker than the lightest paper
+MIDDLE = 128  # gray level; what lies below it beside much pure white is ink
 LEAST_CONTRAST = 32  # gray levels from paper to full ink; keeps the grain of blank paper from turning into ink
 BLEED = 0.025  # of a line's height: by so much boundaries are widened, since they are drawn close to the ink
-# What Pillow's decoders raise on damaged files.
-_DAMAGES = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError)
+# What Pillow's decoders raise on damaged files; UserWarning where a program turns warnings into errors.
+_DAMAGES = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, UserWarning)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +91,17 @@ def ink(image: Gray) -> NDArray[np.float32]:
 
     Paper is the median level of all pixels that are not pure white, so that margins and masks do not count; the darkest
     ink is the level that one pixel in 200 of them reaches. Pale pencil and strong ink look alike to the network that
-    way. Where paper itself is pure white, what is left is ink, most of it dark: then paper is pure white.
+    way. Where paper itself is pure white, what is left is ink alone: few pixels, dark or fading into white at their
+    edges, whereas paper is a heap of pixels at the light end. Then paper is pure white.
     """
     counts = np.bincount(image.ravel(), minlength=256)
     counts[PAPER] = 0
     share = np.cumsum(counts) / max(1, counts.sum())
     dark, paper, light = (int(np.searchsorted(share, part)) for part in (DARKEST, 0.5, LIGHTEST))
-    mostly_dark = light - dark >= LEAST_CONTRAST and paper - dark < light - paper
-    if mostly_dark or counts.sum() < LEAST_GRAY * image.size:
+    few = counts.sum() < MOST_INK * image.size
+    to_dark, to_light = paper - dark, light - paper
+    fading = to_light > (min(to_dark / 3, LEAST_CONTRAST) if few else to_dark) and light - dark >= LEAST_CONTRAST
+    if fading or (few and light < MIDDLE) or counts.sum() < LEAST_GRAY * image.size:
         paper = PAPER
     contrast = max(paper - dark, LEAST_CONTRAST)
     levels = np.clip((paper - np.arange(256, dtype=np.float32)) / contrast, 0, 1).astype(np.float32)
@@ -140,19 +146,24 @@ def cut_line(page: Gray, baseline: Points, boundary: Points) -> Gray:
         baseline = baseline_of(boundary)
     frame = frame_of(baseline)
     outline = frame.inside(finely(boundary))
+    _check_extent(*np.ptp(outline, axis=0))
     bleed = BLEED * float(np.ptp(outline[:, 1]))
     x = np.arange(outline[:, 0].min() - bleed, outline[:, 0].max() + bleed + 0.5)
     level = level_curve(frame.inside(baseline), x, smoothing=2 * float(np.ptp(outline[:, 1])))
     outline[:, 1] -= np.interp(outline[:, 0], x, level)
     y = np.arange(outline[:, 1].min() - bleed, outline[:, 1].max() + bleed + 0.5)
-    if len(x) * len(y) > LARGEST_CUT or len(x) > WIDEST:
-        raise ImageError(f"the line covers {len(x)} x {len(y)} pixels, too many for one line; check its points")
+    _check_extent(len(x), len(y))
     cut = _straightened(page, frame, x, y[:, None] + level[None, :])
     inside = np.zeros(cut.shape, np.uint8)
     corners = np.rint(outline - (x[0], y[0])).astype(np.int32)
     cv2.fillPoly(inside, [corners], 1)
     cv2.polylines(inside, [corners], True, 1, thickness=1 + 2 * round(bleed))
     return np.where(inside == 1, cut, _paper(cut, inside))
+
+
+def _check_extent(width: float, height: float) -> None:
+    if width * height > LARGEST_CUT or max(width, height) > WIDEST:
+        raise ImageError(f"the line covers {width:.0f} x {height:.0f} pixels, too many for one line; check its points")
 
 
 def _on_page(page: Gray, points: Points) -> Points:
@@ -231,6 +242,10 @@ def load_image(file: Path | str | bytes, name: str = "") -> Gray:
 
 def _read(path: Path, name: str) -> bytes:
     try:
+        if (size := path.stat().st_size) > MOST_BYTES:
+            raise ImageError(
+                f"{name}: the file has {size:,} bytes, the limit is {MOST_BYTES:,}; scale it down or cut it"
+            )
         return path.read_bytes()
     except FileNotFoundError as error:
         raise ImageError(f"{name}: no such file; check the path") from error

@@ -51,9 +51,10 @@ def read_samples(paths: Sequence[Path], split: str = "all") -> list[Sample]:
     _check_ids(samples, paths)
     chosen = samples if split == "all" else [sample for sample in samples if split_of(sample) == split]
     if not chosen:
-        there = Counter(map(split_of, samples))
-        told = ", ".join(f"{name} ({count:,})" for name, count in there.most_common()) or "none"
-        raise GroundTruthError(f"{_names(paths)}: no line in split '{split}'; there are: {told}")
+        if not samples:
+            raise GroundTruthError(f"{_names(paths)}: holds no line; transcribe some")
+        there = ", ".join(f"{name} ({count:,})" for name, count in Counter(map(split_of, samples)).most_common())
+        raise GroundTruthError(f"{_names(paths)}: no line in split '{split}'; there are: {there}")
     return chosen
 
 
@@ -110,7 +111,7 @@ def _check_ids(samples: Sequence[Sample], paths: Sequence[Path]) -> None:
     if twice:
         raise GroundTruthError(
             f"{_names(paths)}: {len(twice):,} lines have the id of another ({some_of(twice)}); "
-            "rename one of two collections of the same name, or name the same data once"
+            "name the same data, each image in a table, and each of two collections of one name only once"
         )
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from lxml import etree
 
-from uncial.errors import GroundTruthError
 from uncial.geometry import Box, Points
 from uncial.sources.page_lines import WrittenLine, WrittenPage, number_of, points_of, read_pages
 from uncial.sources.sample import Sample
@@ -30,10 +29,10 @@ def _page(root: etree._Element) -> WrittenPage:
     image = (root.findtext("{*}Description/{*}sourceImageInformation/{*}fileName") or "").strip()
     unit = (root.findtext("{*}Description/{*}MeasurementUnit") or "pixel").strip()
     if unit != "pixel":
-        raise GroundTruthError(f"ALTO of {image or 'a page'}: measures in {unit}; export it in pixels")
+        raise ValueError(f"measures in {unit}; export it in pixels")
     pages = root.findall("{*}Layout/{*}Page")
     if len(pages) > 1:
-        raise GroundTruthError(f"ALTO of {image or 'a page'}: holds {len(pages)} pages; export one file for each page")
+        raise ValueError(f"holds {len(pages)} pages; export one file for each page")
     if not pages:
         return WrittenPage(image, 0, 0, ())
     width, height = number_of(pages[0].get("WIDTH")), number_of(pages[0].get("HEIGHT"))

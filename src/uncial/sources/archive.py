@@ -5,24 +5,27 @@ of which the last three may be missing. Images are decoded on demand; each proce
 """
 
 import os
+import re
+import struct
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from uncial.errors import GroundTruthError, ImageError
 from uncial.lineimage import Gray, load_image
-from uncial.sources.files import NOTES, collection_of, files_of
+from uncial.sources.files import IMAGE_SUFFIXES, NOTES, collection_of, files_of, is_seen
 from uncial.sources.sample import ImageFile, ImageSource, Sample, without_image
 
 TABLE = "lines.tsv"
 SPLITS = ("train", "val", "test", "")
 MOST_BYTES = 400_000_000  # of one unpacked member: a zip can hold far more than its size tells
 # What the standard library raises on damaged, encrypted or vanished zips.
-_DAMAGES = (OSError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
+_DAMAGES = (OSError, KeyError, zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
+_SUFFIX = re.compile(r"\.[^./]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +80,19 @@ def read_archives(path: Path) -> list[Sample]:
 
 
 def _unpacked(folder: Path) -> list[Sample]:
-    members = {file.relative_to(folder).as_posix() for file in files_of(folder)}
+    members = {file.relative_to(folder).as_posix() for file in _own_files(folder)}
     try:
         table = (folder / TABLE).read_bytes()
     except OSError as error:
         raise GroundTruthError(f"{folder / TABLE}: cannot be read ({error.strerror or error})") from error
     return _samples(folder, collection_of(folder), table, members, lambda name: ImageFile(folder / name, folder))
+
+
+def _own_files(folder: Path) -> list[Path]:
+    """The files under a folder without those of other archives further down."""
+    files = files_of(folder)
+    others = {file.parent for file in files if file.name == TABLE} - {folder}
+    return [file for file in files if others.isdisjoint(file.parents)]
 
 
 def _zipped(path: Path) -> list[Sample]:
@@ -98,34 +108,62 @@ def _zipped(path: Path) -> list[Sample]:
 
 
 def _samples(
-    path: Path, collection: str, table: bytes, members: Collection[str], source: Callable[[str], ImageSource]
+    path: Path, collection: str, table: bytes, members: Set[str], source: Callable[[str], ImageSource]
 ) -> list[Sample]:
-    try:
-        # Not splitlines(): a line separator (U+2028) within a text ends no row.
-        rows = [row.rstrip("\r").split("\t") for row in table.decode("utf-8-sig").split("\n") if row.strip()]
-    except UnicodeDecodeError as error:
-        raise GroundTruthError(f"{path}: {TABLE} is not UTF-8 ({error}); save it as UTF-8") from error
-    if not rows or not {"image", "text"} <= set(rows[0]):
-        raise GroundTruthError(f"{path}: {TABLE} names no columns 'image' and 'text' in its first row; add that row")
-    samples = []
-    for number, row in enumerate(rows[1:], start=2):
-        if len(row) != len(rows[0]):
-            raise GroundTruthError(
-                f"{path}: {TABLE} row {number} has {len(row)} columns, not {len(rows[0])}; no text may hold a tab"
-            )
-        values = dict(zip(rows[0], row, strict=True))
-        split = values.get("split", "")
-        if split not in SPLITS:
-            raise GroundTruthError(f"{path}: {TABLE} row {number} has split '{split}'; there are train, val and test")
+    """The rows of the table, and the images that none of them names.
+
+    Args:
+        path: of the archive.
+        collection: its name.
+        table: `lines.tsv`.
+        members: the names of all files.
+        source: of the pixels of a member.
+    """
+    samples, named = [], set()
+    for number, values in _rows(path, table):
         name, text = values["image"], unicodedata.normalize("NFC", values["text"])
-        stem = str(PurePosixPath(name).with_suffix("")) if name else f"row {number}"
-        place = (collection, values.get("doc", ""), values.get("page", "") or stem, split)
+        stem = _SUFFIX.sub("", name) or f"row {number}"
+        place = (collection, values.get("doc", ""), values.get("page", "") or stem, values.get("split", ""))
+        named.add(name)
         if name in members:
             samples.append(Sample(f"{collection}/{stem}", text, *place, source(name)))
         else:
             flaw = f"has a text but no image: {TABLE} names '{name}', which is not in {path}"
             samples.append(without_image(f"{collection}/{stem}", text, place, flaw))
+    unnamed = [PurePosixPath(name) for name in sorted(members - named)]
+    for image in (name for name in unnamed if name.suffix.lower() in IMAGE_SUFFIXES and all(map(is_seen, name.parts))):
+        flaw, id_ = f"has an image but no text; add a row for it to {TABLE}", f"{collection}/{image}"
+        samples.append(Sample(id_, "", collection, "", str(image), "", source(str(image)), flaw))
     return samples
+
+
+def _rows(path: Path, table: bytes) -> Iterator[tuple[int, dict[str, str]]]:
+    """Number and values of each row after the first.
+
+    Raises:
+        GroundTruthError: not as described at the top.
+    """
+    try:
+        # Not splitlines(): a line separator (U+2028) within a text ends no row.
+        rows = [row.rstrip("\r").split("\t") for row in table.decode("utf-8-sig").split("\n")]
+    except UnicodeDecodeError as error:
+        raise GroundTruthError(f"{path}: {TABLE} is not UTF-8 ({error}); save it as UTF-8") from error
+    names = rows[0]
+    if not {"image", "text"} <= set(names):
+        raise GroundTruthError(f"{path}: {TABLE} names no columns 'image' and 'text' in its first row; add that row")
+    for number, row in enumerate(rows[1:], start=2):
+        if row in ([""], [" "]):  # as at the end of the file
+            continue
+        if len(row) != len(names):
+            raise GroundTruthError(
+                f"{path}: {TABLE} row {number} has {len(row)} columns, not {len(names)}; no text may hold a tab"
+            )
+        values = dict(zip(names, row, strict=True))
+        if values.get("split", "") not in SPLITS:
+            raise GroundTruthError(
+                f"{path}: {TABLE} row {number} has split '{values['split']}'; there are train, val and test"
+            )
+        yield number, values
 
 
 def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:

@@ -33,8 +33,8 @@ def files_of(path: Path) -> list[Path]:
 
     found = []
     for folder, folders, names in os.walk(path, onerror=refused):
-        folders[:] = sorted(name for name in folders if _is_seen(name))
-        found += [Path(folder, name) for name in sorted(names) if _is_seen(name)]
+        folders[:] = sorted(name for name in folders if is_seen(name))
+        found += [Path(folder, name) for name in sorted(names) if is_seen(name)]
     return found
 
 
@@ -50,9 +50,14 @@ def folder_names(path: Path, root: Path) -> list[str]:
 
 
 def safe_name(name: str) -> str:
-    """A name that every file system takes as that of one folder or file; `folder_names` gives it back."""
-    if not name or name == NAMELESS:
-        return NAMELESS if not name else "%5F"
+    """A name that every file system takes as that of one folder or file; `folder_names` gives it back.
+
+    It is never that of a split.
+    """
+    if not name:
+        return NAMELESS
+    if name == NAMELESS or name.lower() in SPLIT_FOLDERS:
+        return f"%{ord(name[0]):02X}{name[1:]}"
     kept = "".join(c if ord(c) > 0x9F else quote(c, safe=" !#$&'()+,;=@[]{}~^") for c in name)
     return re.sub(r"^[. ]|[. ]$", lambda end: f"%{ord(end.group()):02X}", kept)
 
@@ -83,5 +88,6 @@ def some_of(names: Sequence[str]) -> str:
     return ", ".join(names[:LONGEST_LIST]) + more
 
 
-def _is_seen(name: str) -> bool:
+def is_seen(name: str) -> bool:
+    """Whether a file or folder of this name is looked at; hidden ones are not, nor what macOS adds to zips."""
     return not name.startswith((".", "__MACOSX"))

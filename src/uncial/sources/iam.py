@@ -51,7 +51,7 @@ def _line(table: Path, row: list[str], roots: list[Path], writers: dict[str, str
             f"{table}: '{' '.join(row)[:60]}' is no row of IAM's {TABLE}: id, ok or err, six numbers, words joined by |"
         )
     line, collection = row[0], collection_of(table)
-    form = line.rpartition("-")[0]
+    form = line.rpartition("-")[0] or line
     text = unicodedata.normalize("NFC", row[8].replace("|", " ")).strip() if len(row) == COLUMNS else ""
     place = (collection, writers.get(form, ""), form, "")
     relative = Path(line.split("-")[0], form, line)

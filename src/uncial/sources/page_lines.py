@@ -24,6 +24,7 @@ THIN = 0.4  # of the page's usual mean height of a boundary: those below are wid
 ABOVE, BELOW = 0.85, 0.35  # of the usual mean height: the band that a thin boundary is widened to
 LARGEST_FILE = 100_000_000  # bytes of an XML file
 PAGES_KEPT = 4  # decoded page images that stay in memory
+FARTHEST = 100_000  # pixels; no image format in use holds wider pages
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,2})?")
 
 
@@ -114,7 +115,7 @@ def read_pages(path: Path, root: str, read: Callable[[etree._Element], WrittenPa
     Args:
         path: file or folder.
         root: name of the root element of files to read.
-        read: takes the root element.
+        read: takes the root element; raises ValueError with finding and cure for what it cannot use.
 
     Raises:
         GroundTruthError: not well-formed, with a document type declaration, or not of the kind that is read.
@@ -122,7 +123,12 @@ def read_pages(path: Path, root: str, read: Callable[[etree._Element], WrittenPa
     samples = []
     for file in files_of(path):
         if file == path or (file.suffix.lower() == ".xml" and root_of(file) == root):
-            samples += _samples(file, path if path.is_dir() else path.parent, read(_parsed(file, root)))
+            element = _parsed(file, root)
+            try:
+                page = read(element)
+            except ValueError as error:
+                raise GroundTruthError(f"{file}: {error}") from error
+            samples += _samples(file, path if path.is_dir() else path.parent, page)
     return samples
 
 
@@ -132,6 +138,8 @@ def points_of(text: str | None) -> Points:
     if len(numbers) % 2 or not all(_NUMBER.fullmatch(number) for number in numbers):
         raise ValueError(f"'{(text or '')[:40]}' is no list of points")
     values = [float(number) for number in numbers]
+    if any(abs(value) > FARTHEST for value in values):
+        raise ValueError(f"'{max(values, key=abs):g}' is no place on a page")
     return tuple(zip(values[::2], values[1::2], strict=True))
 
 
@@ -201,11 +209,12 @@ _INNER = ("page", "alto")  # folders that Transkribus and eScriptorium put page 
 
 
 def _image_beside(path: Path, told: str) -> Path | None:
-    """The page's image: the file that is told, or one of the page file's name; in its folder or the one above."""
-    name = re.split(r"[/\\]", told)[-1]
+    """The page's image: the file that is told, or one of its or the page file's name; nearby."""
+    name = re.split(r"[/\\]", told)[-1][-255:]  # a longer one is no file's
+    stems = dict.fromkeys((Path(name).stem, path.stem))
     for folder in (path.parent, path.parent.parent, path.parent / "images", path.parent.parent / "images"):
-        names = [name, *(path.stem + s for suffix in IMAGE_SUFFIXES for s in (suffix, suffix.upper()))]
-        for candidate in (folder / n for n in names if n):
+        names = [stem + s for stem in stems if stem for suffix in IMAGE_SUFFIXES for s in (suffix, suffix.upper())]
+        for candidate in (folder / n for n in (name, *names) if n):
             if candidate.is_file() and candidate.suffix.lower() != ".xml":
                 return candidate
     return None

@@ -6,6 +6,7 @@ test tells the split. An image without text, or a text without image, becomes a 
 
 from collections import defaultdict
 from pathlib import Path
+from urllib.parse import unquote
 
 from uncial.errors import GroundTruthError
 from uncial.sources.files import (
@@ -38,9 +39,9 @@ def read_pairs(path: Path) -> list[Sample]:
 
 def _by_stem(path: Path) -> tuple[dict[Path, list[Path]], dict[Path, Path]]:
     """Images and text of each path without suffix."""
-    files = files_of(path) if path.is_dir() else [file for file in files_of(path.parent) if file.parent == path.parent]
+    files = files_of(path) if path.is_dir() else sorted(path.parent.iterdir())
     # What a table lists is an unpacked archive or IAM, which other sources read.
-    listed = {file.parent for file in files if file.name in ("lines.tsv", "lines.txt")}
+    listed = {file.parent for file in files if file.name in ("lines.tsv", "lines.txt") and path.is_dir()}
     images: dict[Path, list[Path]] = defaultdict(list)
     texts = {}
     for file in files:
@@ -78,13 +79,14 @@ def _orphan(root: Path, stem: Path, images: list[Path]) -> Sample:
 
 def _place(root: Path, stem: Path) -> tuple[str, tuple[str, str, str, str]]:
     """The id; and collection, document, page and split."""
-    collection, folders = collection_of(root), folder_names(stem, root)
-    id_ = f"{collection}/{stem.relative_to(root).as_posix()}"
-    split = SPLIT_FOLDERS.get(folders[0].lower(), "") if folders else ""
+    collection, folders, relative = collection_of(root), folder_names(stem, root), stem.relative_to(root)
+    id_ = f"{collection}/{relative.as_posix()}"
+    # As it is written on the disk: a document of that name is stored under another (see `safe_name`).
+    split = SPLIT_FOLDERS.get(relative.parts[0].lower(), "") if folders else ""
     if split:
         folders = folders[1:]
     if len(folders) < 2:  # lines without pages: each stands for itself, so that splits and intervals can be made
-        return id_, (collection, "".join(folders), stem.name, split)
+        return id_, (collection, "".join(folders), unquote(stem.name), split)
     return id_, (collection, "/".join(folders[:-1]), folders[-1], split)
 
 

@@ -77,11 +77,15 @@ def read_parquet(path: Path) -> list[Sample]:
     """
     samples = []
     for file in (f for f in files_of(path) if f.suffix.lower() == SUFFIX):
-        samples += list(_samples(file, collection_of(path) if path.is_dir() else path.stem))
+        collection, inner = (
+            (collection_of(path), file.relative_to(path)) if path.is_dir() else (path.stem, Path(path.name))
+        )
+        samples += list(_samples(file, collection, inner.with_suffix("").as_posix()))
     return samples
 
 
-def _samples(path: Path, collection: str) -> Iterator[Sample]:
+def _samples(path: Path, collection: str, name: str) -> Iterator[Sample]:
+    """The lines of a file; `name` begins the ids of those that have none."""
     stored = _opened(path)
     names = set(stored.schema_arrow.names)
     if not {"image", "text"} <= names:
@@ -96,17 +100,17 @@ def _samples(path: Path, collection: str) -> Iterator[Sample]:
             rows = stored.read_row_group(group, columns=kept, use_threads=False).to_pylist()
         except _DAMAGES as error:
             raise GroundTruthError(f"{path}: row group {group} is damaged ({error}); copy it again") from error
-        for row, values in enumerate(rows):
-            told = {name: str(value) for name, value in values.items() if value is not None}
-            yield _sample(path, {"collection": collection, "split": split, **told}, number, (group, row))
+        for row, columns in enumerate(rows):
+            told = {column: str(value) for column, value in columns.items() if value is not None}
+            values = {"collection": collection, "split": split, "id": f"{name}-{number:06}", **told}
+            yield _sample(path, values, (group, row))
             number += 1
 
 
-def _sample(path: Path, values: dict[str, str], number: int, place: tuple[int, int]) -> Sample:
-    split = SPLIT_FOLDERS.get(values["split"], "")
+def _sample(path: Path, values: dict[str, str], place: tuple[int, int]) -> Sample:
+    name, split = values["id"], SPLIT_FOLDERS.get(values["split"].lower(), "")
     if values["split"] and not split:
-        raise GroundTruthError(f"{path}: row {number} has split '{values['split']}'; there are train, val and test")
-    name = values.get("id") or f"{path.stem}-{number:06}"
+        raise GroundTruthError(f"{path}: line {name} has split '{values['split']}'; there are train, val and test")
     return Sample(
         id=f"{values['collection']}/{name}",
         text=unicodedata.normalize("NFC", values.get("text", "")),

@@ -47,7 +47,7 @@ class StoredLine:
     @property
     def text(self) -> str:
         """The text without line breaks and tabs, which none of the forms can hold."""
-        return " ".join(self.sample.text.splitlines()).replace("\t", " ").strip()
+        return _on_one_line(self.sample.text)
 
 
 def stored_line(sample: Sample) -> StoredLine:
@@ -95,7 +95,7 @@ def write_archive(lines: Iterable[StoredLine], place: Path, notes: str, single: 
             name = "/".join(map(safe_name, f"{before}{line.name}".split("/"))) + line.suffix
             archive.writestr(zipfile.ZipInfo(name, EPOCH), line.image)  # images are compressed already
             rows.append((name, line.text, before + sample.document, sample.page, sample.split))
-        table = "".join("\t".join(row) + "\n" for row in rows)
+        table = "".join("\t".join(map(_on_one_line, row)) + "\n" for row in rows)
         archive.writestr(zipfile.ZipInfo(TABLE, EPOCH), table, zipfile.ZIP_DEFLATED)
         if notes:
             archive.writestr(zipfile.ZipInfo(NOTES, EPOCH), notes)
@@ -171,6 +171,10 @@ def _row(line: StoredLine) -> dict[str, object]:
         "page": sample.page,
         "split": sample.split,
     }
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(text.splitlines()).replace("\t", " ").strip()
 
 
 def _format(data: bytes) -> str:
