@@ -152,7 +152,7 @@ def _rows(path: Path, table: bytes) -> Iterator[tuple[int, dict[str, str]]]:
     if not {"image", "text"} <= set(names):
         raise GroundTruthError(f"{path}: {TABLE} names no columns 'image' and 'text' in its first row; add that row")
     for number, row in enumerate(rows[1:], start=2):
-        if row in ([""], [" "]):  # as at the end of the file
+        if not "".join(row).strip():  # as at the end of the file
             continue
         if len(row) != len(names):
             raise GroundTruthError(
