@@ -161,9 +161,11 @@ def baseline_of(boundary: Points) -> Points:
     if len(boundary) < 3:
         raise ValueError("a boundary needs three points")
     box = box_around(boundary)
-    outline = np.array(finely(boundary))  # corners that crowd together weigh no more
-    centre = outline.mean(axis=0)
-    spread, axes = np.linalg.eigh(np.cov((outline - centre).T) + 1e-9 * np.eye(2))
+    outline = np.array(finely(boundary))
+    after = np.roll(outline, -1, axis=0)
+    weights = np.hypot(*(after - outline).T) + 1e-9  # so that corners that crowd together weigh no more
+    centre = np.average((outline + after) / 2, axis=0, weights=weights)
+    spread, axes = np.linalg.eigh(np.cov((outline + after).T / 2, aweights=weights, ddof=0) + 1e-9 * np.eye(2))
     along = axes[:, 1] if spread[1] > 4 * spread[0] else np.array([1.0, 0.0])
     if along[0] < -1e-6 or (abs(along[0]) <= 1e-6 and along[1] < 0):
         along = -along
