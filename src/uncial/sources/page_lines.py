@@ -210,14 +210,21 @@ _INNER = ("page", "alto")  # folders that Transkribus and eScriptorium put page 
 
 def _image_beside(path: Path, told: str) -> Path | None:
     """The page's image: the file that is told, or one of its or the page file's name; nearby."""
-    name = re.split(r"[/\\]", told)[-1][-255:]  # a longer one is no file's
+    name = re.split(r"[/\\]", told)[-1]
     stems = dict.fromkeys((Path(name).stem, path.stem))
     for folder in (path.parent, path.parent.parent, path.parent / "images", path.parent.parent / "images"):
         names = [stem + s for stem in stems if stem for suffix in IMAGE_SUFFIXES for s in (suffix, suffix.upper())]
         for candidate in (folder / n for n in (name, *names) if n):
-            if candidate.is_file() and candidate.suffix.lower() != ".xml":
+            if candidate.suffix.lower() != ".xml" and _is_file(candidate):
                 return candidate
     return None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # such as a name longer than a file's may be
+        return False
 
 
 def _parsed(path: Path, root: str) -> etree._Element:
