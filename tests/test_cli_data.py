@@ -8,6 +8,7 @@ import pytest
 from commands import uncial, write_pairs
 from conftest import TEXTS, DrawnLine
 from PIL import Image
+from written_sources import WRITERS
 
 Lines = Sequence[DrawnLine]
 
@@ -55,6 +56,10 @@ def truncated_image(folder: Path) -> None:
     (folder / "line001.png").write_bytes((folder / "line001.png").read_bytes()[:-300])
 
 
+def gigantic_image(folder: Path) -> None:
+    Image.new("1", (9_450, 9_450)).save(folder / "line001.png")
+
+
 def one_pixel_wide_image(folder: Path) -> None:
     Image.new("L", (1, 64), 255).save(folder / "line001.png")
 
@@ -66,6 +71,7 @@ FLAWS: dict[Callable[[Path], None], str] = {
     text_longer_than_the_time_steps: "time steps",
     empty_image: "0 bytes",
     truncated_image: "truncated",
+    gigantic_image: "the limit is 89,000,000",
     one_pixel_wide_image: "1 x 64",
 }
 
@@ -151,3 +157,28 @@ def test_converting_lists_what_could_not_be_taken_along(folder: Path, tmp_path: 
     ran = uncial("data", "convert", folder, "-o", tmp_path / "a.zip")
     assert f"{tmp_path / 'a.zip'}: 3 lines" in ran.out
     assert "line001" in ran.out
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_every_kind_of_ground_truth_is_checked(kind: str, tmp_path: Path, drawn_lines: Lines) -> None:
+    ran = uncial("data", "check", WRITERS[kind](tmp_path / "drawn", drawn_lines))
+    assert (ran.code, ran.told) == (0, "")
+    assert "usable 4" in ran.out
+
+
+def test_several_collections_are_checked_together(tmp_path: Path, drawn_lines: Lines) -> None:
+    folders = [write_pairs(tmp_path / name, drawn_lines) for name in ("one", "two")]
+    assert "documents  2 of 2 collections" in uncial("data", "check", *folders).out
+
+
+def test_only_the_lines_of_a_split_are_converted_if_asked_for(tmp_path: Path, drawn_lines: Lines) -> None:
+    data = WRITERS["archive"](tmp_path / "drawn", drawn_lines)
+    assert ": 1 lines" in uncial("data", "convert", data, "-o", tmp_path / "a", "--split", "val").out
+    ran = uncial("data", "convert", data, "-o", tmp_path / "b", "--split", "test")
+    assert (ran.code, (tmp_path / "b").exists()) == (5, False)
+    assert "no line in split 'test'; there are: train (3), val (1)" in ran.told
+
+
+def test_a_form_that_contradicts_the_suffix_makes_a_folder(folder: Path, tmp_path: Path) -> None:
+    uncial("data", "convert", folder, "-o", tmp_path / "a.zip", "--form", "parquet")
+    assert [path.name for path in (tmp_path / "a.zip").iterdir()] == ["lines.parquet"]

@@ -47,7 +47,7 @@ class StoredLine:
     @property
     def text(self) -> str:
         """The text without line breaks and tabs, which none of the forms can hold."""
-        return _on_one_line(self.sample.text)
+        return _on_one_line(self.sample.text).strip()
 
 
 def stored_line(sample: Sample) -> StoredLine:
@@ -174,7 +174,7 @@ def _row(line: StoredLine) -> dict[str, object]:
 
 
 def _on_one_line(text: str) -> str:
-    return " ".join(text.splitlines()).replace("\t", " ").strip()
+    return " ".join(text.splitlines()).replace("\t", " ")
 
 
 def _format(data: bytes) -> str:
