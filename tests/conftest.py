@@ -25,6 +25,7 @@ TINY = CRNNConfig(
     blocks=(1, 1),
     strides_down=(4, 2, 2),
     strides_across=(2, 2, 1),
+    steps_per_slice=1,
     recurrent_layers=1,
     recurrent_size=32,
     dropout=0.0,
@@ -114,7 +115,7 @@ def memorise(network: CRNN, alphabet: Alphabet, preprocessing: LineImageConfig) 
         target = torch.full(logits.shape[:2], BLANK)
         for steps, line in zip(target, lines, strict=True):
             for grapheme, middle in zip(line.text, line.middles, strict=True):
-                steps[int(middle + preprocessing.margin) // TINY.step_width] = alphabet.graphemes.index(grapheme) + 1
+                steps[int((middle + preprocessing.margin) / TINY.step_width)] = alphabet.graphemes.index(grapheme) + 1
         loss = functional.cross_entropy(logits.flatten(0, 1), target.flatten())
         optimizer.zero_grad()
         loss.backward()

@@ -20,6 +20,7 @@ SMALL = CRNNConfig(
     blocks=(1,),
     strides_down=(2, 4),
     strides_across=(2, 2),
+    steps_per_slice=1,
     recurrent_layers=1,
     recurrent_size=8,
     dropout=0.2,

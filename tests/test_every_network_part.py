@@ -76,5 +76,6 @@ def test_every_mix_of_parts_gives_slices_of_zero_beyond_a_line(network: CRNN) ->
     images = torch.zeros(2, 1, network.config.height, 48)
     images[0], images[1, :, :, :13] = torch.rand(network.config.height, 48), torch.rand(network.config.height, 13)
     slices, lengths = network.slices(images, torch.tensor([48, 13]))
-    assert lengths.tolist() == [network.config.time_steps(width) for width in (48, 13)]
+    steps = lengths * network.config.steps_per_slice
+    assert steps.tolist() == [network.config.time_steps(width) for width in (48, 13)]
     assert not slices[1, lengths[1] :].any()

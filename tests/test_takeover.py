@@ -1,11 +1,14 @@
 """Weights of a bundle in a network with another alphabet."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from drawn_samples import SMALL
 
 from uncial.alphabet import BLANK, Alphabet
+from uncial.decoders import best_path
 from uncial.nn.crnn import CRNN
 from uncial.nn.takeover import HEADS, take_over
 
@@ -67,3 +70,18 @@ def test_the_same_seed_gives_new_graphemes_the_same_weights(old: CRNN) -> None:
         take_over(weights_of(old), BEFORE, new, AFTER)
     assert torch.equal(one.head.weight, other.head.weight)
     assert (one.head.weight[3] != one.head.weight[5]).any()
+
+
+def test_a_network_with_more_time_steps_for_each_slice_reads_as_before() -> None:
+    torch.manual_seed(3)
+    coarse, fine = (CRNN(replace(SMALL, steps_per_slice=steps), 4).eval() for steps in (1, 2))
+    weights = {name: value.numpy() for name, value in coarse.state_dict().items()}
+    alphabet = Alphabet(tuple("abc"))
+    take_over(weights, alphabet, fine, alphabet)
+    images, widths = torch.rand(2, 1, 16, 96), torch.tensor([96, 96])
+    with torch.no_grad():
+        (before, steps), (after, finer) = coarse(images, widths), fine(images, widths)
+    assert finer.tolist() == (2 * steps).tolist()
+    torch.testing.assert_close(after, before.repeat_interleave(2, dim=1))
+    spelled = [[span.class_ for span in best_path(line.numpy())] for line in before]
+    assert [[span.class_ for span in best_path(line.numpy())] for line in after] == spelled

@@ -1,7 +1,6 @@
 """A training from its first step to its bundle: killed and resumed, on a full disk, from another bundle."""
 
 import csv
-import json
 import os
 import signal
 import subprocess
@@ -253,13 +252,6 @@ def test_a_disk_that_fills_up_leaves_the_earlier_checkpoint_and_the_run_goes_on_
     assert_equal(checkpoint_of(out)["network"], checkpoint_of(unbroken.path)["network"])
 
 
-def test_a_finished_run_goes_on_with_a_larger_budget(tmp_path: Path) -> None:
-    config = settings(**{**SETTINGS, "epochs": 1}, **LATER)
-    train(samples(4), tmp_path / "bundle", config)
-    bundle = train(samples(4), tmp_path / "bundle", replace(config, epochs=2), resume=True)
-    assert checkpoint_of(bundle.path)["course"]["lines"] == 8
-
-
 def test_a_bundle_with_another_alphabet_is_begun_with_and_it_says_so(tmp_path: Path, unbroken: Bundle) -> None:
     heard: list[Progress] = []
     texts = ("no zip", "by Ann", "no hill", "and")
@@ -271,16 +263,6 @@ def test_a_bundle_with_another_alphabet_is_begun_with_and_it_says_so(tmp_path: P
     assert f"{len(old)} graphemes keep their weights, 4 new: b d p z" in [progress.note for progress in heard]
     for name in ("head.weight", "shortcut.weight", "head.bias"):  # at a learning rate of 0 nothing has moved
         np.testing.assert_array_equal(bundle.weights[name][: len(old) + 1], unbroken.weights[name], err_msg=name)
-
-
-def test_training_for_minutes_ends_when_they_are_over(tmp_path: Path) -> None:
-    heard: list[Progress] = []
-    config = settings(minutes=0.01, epochs=0, **LATER)
-    train(samples(8), tmp_path / "bundle", config, watch=heard.append)
-    steps = [progress for progress in heard if progress.step and not progress.note]
-    assert all(progress.done < 1 for progress in steps[:-1])
-    assert steps[-1].done == 1
-    assert load_bundle(tmp_path / "bundle").provenance["course"]["seconds"] >= 0.6
 
 
 @pytest.mark.parametrize(
@@ -306,10 +288,3 @@ def test_the_line_images_of_a_bundle_to_begin_with_decide(tmp_path: Path, unbrok
     config = replace(TrainConfig(), epochs=1, batch_lines=1, threads=1, precision="float32", int8_lines=0, **LATER)
     bundle = train(samples(4), tmp_path / "new", config, start=unbroken.path)
     assert bundle.line_image == unbroken.line_image
-
-
-def test_a_finished_run_gives_its_bundle_an_int8_graph(tmp_path: Path) -> None:
-    heard: list[Progress] = []
-    train(samples(4), tmp_path / "bundle", settings(epochs=1, int8_lines=2, **LATER), watch=heard.append)
-    assert "int8" in heard[-1].note
-    assert json.loads((tmp_path / "bundle" / "bundle.json").read_text(encoding="utf-8"))["files"]

@@ -18,7 +18,9 @@ class CRNNConfig:
         channels: of the stem and of each stage after it (residual backbone).
         blocks: residual blocks in each stage, one number fewer than `channels`.
         strides_down: stride down of the stem and of each stage; their product divides `height`.
-        strides_across: stride across of the stem and of each stage; their product is the pixels of one time step.
+        strides_across: stride across of the stem and of each stage; their product is the pixels of one slice.
+        steps_per_slice: time steps that are read off each slice, one beside the other. CTC needs a step for each letter
+            and one between equal ones; narrow letters are narrower than a slice, and more steps cost next to nothing.
         column: how a column of features becomes one vector: "max" (maximum over the rows), "stack" (all rows side by
             side) or "sweep" (a recurrent sweep down and up the column, then the maximum).
         recurrent: name in `nn.recurrent.RECURRENT`: "lstm", "gru", "simple" or "none".
@@ -37,6 +39,7 @@ class CRNNConfig:
     blocks: tuple[int, ...] = (1, 1, 1)
     strides_down: tuple[int, ...] = (2, 2, 2, 2)
     strides_across: tuple[int, ...] = (2, 2, 2, 1)
+    steps_per_slice: int = 2
     column: str = "max"
     recurrent: str = "lstm"
     recurrent_layers: int = 2
@@ -56,8 +59,10 @@ class CRNNConfig:
         if self.kernel % 2 == 0 or self.kernel < 1:
             raise ValueError(f"kernel is the odd side of a filter, not {self.kernel}")
         numbers = (*self.channels, *self.blocks, *self.strides_down, *self.strides_across)
-        if min(*numbers, self.recurrent_size, self.recurrent_layers) < 1:
-            raise ValueError("channels, blocks, strides, recurrent_size and recurrent_layers are at least 1")
+        if min(*numbers, self.recurrent_size, self.recurrent_layers, self.steps_per_slice) < 1:
+            raise ValueError(
+                "channels, blocks, strides, steps_per_slice, recurrent_size and recurrent_layers are at least 1"
+            )
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout lies in [0, 1), not {self.dropout}")
         if self.backbone == "shi2015" and self.height < 32:
@@ -66,8 +71,13 @@ class CRNNConfig:
             raise ValueError(f"height {self.height} is not a multiple of the strides down, {self.step_height}")
 
     @property
-    def step_width(self) -> int:
+    def step_width(self) -> float:
         """Image pixels across that one time step stands for."""
+        return self.slice_width / self.steps_per_slice
+
+    @property
+    def slice_width(self) -> int:
+        """Image pixels across that one slice of the feature map stands for."""
         return {"residual": _product(self.strides_across), "shi2015": 4, "none": 1}.get(self.backbone, 1)
 
     @property
@@ -76,8 +86,8 @@ class CRNNConfig:
         return {"residual": _product(self.strides_down), "shi2015": 16, "none": 1}.get(self.backbone, 1)
 
     def time_steps(self, width: int) -> int:
-        """Time steps that a line image of `width` pixels gives: T = ceil(width / step_width)."""
-        return -(-width // self.step_width)
+        """Time steps that a line image of `width` pixels gives: those of ceil(width / slice_width) slices."""
+        return -(-width // self.slice_width) * self.steps_per_slice
 
 
 def _product(numbers: tuple[int, ...]) -> int:

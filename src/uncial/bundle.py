@@ -32,7 +32,7 @@ from uncial.weights import Weights, pack, places, unpack
 VERSION = 1
 SETTINGS, WEIGHTS, GRAPH, INT8_GRAPH = "bundle.json", "weights.safetensors", "model.onnx", "model.int8.onnx"
 SHIPPED = Path(__file__).parent / "models" / "default"
-_HEAD = "head.bias"  # one number for each class
+_HEAD = "head.bias"  # one number for each class, for each time step of a slice
 _CURE = "copy the whole folder again, or train it anew"
 
 
@@ -114,8 +114,11 @@ def save_bundle(  # noqa: PLR0913, PLR0917 - a bundle has these seven parts, and
     """
     path = Path(path)
     files = {WEIGHTS: pack(weights)} | ({GRAPH: graph} if graph is not None else {})
-    if len(weights[_HEAD]) != alphabet.size:
-        raise ValueError(f"the head has {len(weights[_HEAD])} classes, the alphabet {alphabet.size}")
+    if len(weights[_HEAD]) != alphabet.size * architecture.steps_per_slice:
+        raise ValueError(
+            f"the head has {len(weights[_HEAD])} outputs, not {alphabet.size} classes for each of "
+            f"{architecture.steps_per_slice} time steps"
+        )
     settings = {
         "format": "uncial bundle",
         "version": VERSION,
@@ -186,7 +189,7 @@ def load_bundle(path: Path | str | None = None) -> Bundle:
         checksums, provenance = dict(settings["files"]), dict(settings["provenance"])
     except (KeyError, TypeError, ValueError, ConfigError, AlphabetError) as error:
         raise BundleError(f"{folder / SETTINGS}: is damaged ({error}); {_CURE}") from error
-    _check_files(folder, checksums, alphabet)
+    _check_files(folder, checksums, alphabet.size * architecture.steps_per_slice)
     return Bundle(folder, architecture, alphabet, line_image, provenance)
 
 
@@ -208,8 +211,8 @@ def _settings(folder: Path) -> dict[str, Any]:
     return settings  # type: ignore[no-any-return]
 
 
-def _check_files(folder: Path, checksums: Mapping[str, str], alphabet: Alphabet) -> None:
-    """Compare the files with their checksums, and the head with the alphabet."""
+def _check_files(folder: Path, checksums: Mapping[str, str], outputs: int) -> None:
+    """Compare the files with their checksums, and the head with the number of its outputs."""
     for name in {WEIGHTS, *checksums}:
         try:
             data = (folder / name).read_bytes()
@@ -219,8 +222,8 @@ def _check_files(folder: Path, checksums: Mapping[str, str], alphabet: Alphabet)
             raise BundleError(f"{folder / name}: is damaged ({len(data):,} bytes, wrong checksum); {_CURE}")
         if name == WEIGHTS:
             head = places(data).get(_HEAD)
-            if head is None or head.shape != (alphabet.size,):
-                raise BundleError(f"{folder}: the weights do not fit the alphabet of {alphabet.size - 1}; {_CURE}")
+            if head is None or head.shape != (outputs,):
+                raise BundleError(f"{folder}: the weights do not fit the alphabet; {_CURE}")
 
 
 def _replace(path: Path, files: Mapping[str, bytes]) -> None:

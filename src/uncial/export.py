@@ -107,7 +107,7 @@ def _standing_alone(bundle: Bundle) -> "ModelProto":
     facts = {
         "alphabet": "\n".join(bundle.alphabet.graphemes),
         "line_height": str(bundle.line_image.height),
-        "step_width": str(bundle.architecture.step_width),
+        "step_width": f"{bundle.architecture.step_width:g}",
     }
     for key, value in facts.items():
         model.metadata_props.add(key=key, value=value)

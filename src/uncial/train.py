@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from uncial import checkpoint
+from uncial.architecture import CRNNConfig
 from uncial.bundle import Bundle, load_bundle, save_bundle
 from uncial.checkpoint import Course
 from uncial.config import to_dict
@@ -102,7 +103,7 @@ def train(
         torch.set_num_threads(config.threads)
     old = load_bundle(start) if start else None
     if old is not None:
-        config = replace(config, network=old.architecture, line_image=old.line_image)
+        config = replace(config, network=_at_least_as_fine(old.architecture, config.network), line_image=old.line_image)
     lines = gather(samples, config, old.alphabet if old else None)
     run = _Run(lines, config, out, watch)
     table = lines.left_out_table().encode()
@@ -117,6 +118,12 @@ def train(
     run.go()
     run.quantise()
     return load_bundle(out)
+
+
+def _at_least_as_fine(old: CRNNConfig, wanted: CRNNConfig) -> CRNNConfig:
+    """The old network, with the wanted number of time steps for each slice if its own can be repeated to that."""
+    finer = wanted.steps_per_slice % old.steps_per_slice == 0
+    return replace(old, steps_per_slice=wanted.steps_per_slice) if finer else old
 
 
 class _Run:  # budget: what a run does on its way, each a few lines, all around one state

@@ -1,6 +1,6 @@
 """CNN backbones: a line image becomes a feature map, smaller and deeper.
 
-A backbone maps (N, 1, H, W) to (N, C, H / step_height, ceil(W / step_width)). It receives the true width of each line
+A backbone maps (N, 1, H, W) to (N, C, H / step_height, ceil(W / slice_width)). It receives the true width of each line
 and keeps every column beyond it at zero, before each convolution, so that a line gives the same features whatever it
 is padded to. New members go into `BACKBONES`.
 """
@@ -80,7 +80,7 @@ class ResidualBackbone(nn.Module):
         self.rows = config.height // config.step_height
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 1, H, W) with widths (N,) -> the feature map and its widths (N,) in time steps."""
+        """(N, 1, H, W) with widths (N,) -> the feature map and its widths (N,) in slices."""
         lengths = _strided(lengths, self.across[0])
         x = functional.relu(self.stem(x))
         x = x * column_mask(lengths, x.shape[3], x)
@@ -115,7 +115,7 @@ class ShiBackbone(nn.Module):
         self.rows = config.height // 16 - 1
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 1, H, W) with widths (N,) -> the feature map and its widths (N,) in time steps."""
+        """(N, 1, H, W) with widths (N,) -> the feature map and its widths (N,) in slices."""
         for index, conv in enumerate(self.convs):
             x = conv(x)
             if str(index) in self.norms:
@@ -131,7 +131,7 @@ class ShiBackbone(nn.Module):
 
 
 class NoBackbone(nn.Module):
-    """The raw pixel columns: each column of the line image is one time step."""
+    """The raw pixel columns: each column of the line image is one slice."""
 
     def __init__(self, config: CRNNConfig) -> None:
         """One channel, all rows."""

@@ -107,7 +107,7 @@ class BatchMaker:
         images = [self._image(index, variation, seeds) for index in indices]
         widths = [image.shape[1] for image in images]
         # Whole time steps, so that every batch of a bucket meets the same few shapes.
-        step = self.network.step_width
+        step = self.network.slice_width
         padded = np.zeros((len(images), 1, self.network.height, -(-max(widths) // step) * step), np.float32)
         for row, image in zip(padded, images, strict=True):
             row[0, :, : image.shape[1]] = ink(image)

@@ -49,8 +49,9 @@ class CRNN(nn.Module):
             config.dropout,
         )
         self.dropout = nn.Dropout(config.dropout)
-        self.head = nn.Linear(self.recurrent.size, classes)
-        self.shortcut = nn.Conv1d(features, classes, 3, padding=1) if config.shortcut else None
+        outputs = config.steps_per_slice * classes
+        self.head = nn.Linear(self.recurrent.size, outputs)
+        self.shortcut = nn.Conv1d(features, outputs, 3, padding=1) if config.shortcut else None
 
     def slices(self, images: Tensor, widths: Tensor) -> tuple[Tensor, Tensor]:
         """The features of each slice, before any recurrent layer.
@@ -60,7 +61,7 @@ class CRNN(nn.Module):
             widths: (N,) true widths in pixels.
 
         Returns:
-            (N, T, F) features and (N,) time steps of each line.
+            (N, S, F) features and (N,) slices of each line.
         """
         x, lengths = self.backbone(images, widths)
         if self.sweep is not None:
@@ -69,13 +70,13 @@ class CRNN(nn.Module):
         return x.transpose(1, 2), lengths
 
     def shortcut_logits(self, slices: Tensor) -> Tensor:
-        """(N, T, F) features -> (N, T, C) logits of the shortcut head: each slice read without context.
+        """(N, S, F) features -> (N, T, C) logits of the shortcut head: each slice read without context.
 
         The features are zero beyond a line's last slice, so padding does not reach into the line.
         """
         if self.shortcut is None:
             raise ValueError("this network has no shortcut head")
-        return self.shortcut(slices.transpose(1, 2)).transpose(1, 2)  # type: ignore[no-any-return]
+        return self._steps(self.shortcut(slices.transpose(1, 2)).transpose(1, 2))
 
     def forward(self, images: Tensor, widths: Tensor) -> tuple[Tensor, Tensor]:
         """Read line images.
@@ -88,12 +89,17 @@ class CRNN(nn.Module):
             (N, T, C) logits and (N,) time steps of each line; logits beyond a line's steps mean nothing.
         """
         slices, lengths = self.slices(images, widths)
-        return self.context_logits(slices, lengths), lengths
+        return self.context_logits(slices, lengths), lengths * self.config.steps_per_slice
 
     def context_logits(self, slices: Tensor, lengths: Tensor) -> Tensor:
-        """(N, T, F) features with (N,) lengths -> (N, T, C) logits of the head behind the recurrent layers."""
+        """(N, S, F) features of (N,) slices -> (N, T, C) logits of the head behind the recurrent layers."""
         context = self.recurrent(self.dropout(slices), lengths)
-        return self.head(self.dropout(context))  # type: ignore[no-any-return]
+        return self._steps(self.head(self.dropout(context)))
+
+    def _steps(self, outputs: Tensor) -> Tensor:
+        """(N, S, steps x C) outputs of a head -> (N, T, C), T = S x steps: the steps of each slice in a row."""
+        steps = self.config.steps_per_slice
+        return outputs.reshape(outputs.shape[0], -1, outputs.shape[2] // steps)
 
 
 def parameters(network: nn.Module) -> int:

@@ -62,8 +62,8 @@ def _traced(network: CRNN) -> ModelProto:
     reading = _LogProbs(copy.deepcopy(network).float().cpu().eval())
     config = network.config
     # Two lines of unequal width; the numbers leave no trace in the graph.
-    width = 8 * config.step_width + 1
-    example = (torch.zeros(2, 1, config.height, width), torch.tensor([width, width - config.step_width]))
+    width = 8 * config.slice_width + 1
+    example = (torch.zeros(2, 1, config.height, width), torch.tensor([width, width - config.slice_width]))
     file = io.BytesIO()
     with warnings.catch_warnings():
         # The tracer warns of every constant shape and of recurrent layers without initial state; the tests prove that

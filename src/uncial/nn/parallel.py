@@ -22,7 +22,8 @@ class TwoHeads(nn.Module):
         """(N, 1, H, W), (N,) -> logits (N, T, C), the shortcut's logits or None, lengths (N,)."""
         slices, lengths = self.network.slices(images, widths)
         shortcut = self.network.shortcut_logits(slices) if self.network.shortcut is not None else None
-        return self.network.context_logits(slices, lengths), shortcut, lengths
+        steps = lengths * self.network.config.steps_per_slice
+        return self.network.context_logits(slices, lengths), shortcut, steps
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Recurrent layers: each slice of a line is read in the light of those before and after it.
 
-Every layer maps (N, T, F) to (N, T, F'), knows the true number of time steps of each line, and gives the same result
-whatever a line is padded to: the backward direction starts at the line's last slice, not at the padding. New kinds of
-cell go into `RECURRENT`.
+Every layer maps (N, T, F) to (N, T, F'), T slices, knows the true number of slices of each line, and gives the same
+result whatever a line is padded to: the backward direction starts at the line's last slice, not at the padding. New
+kinds of cell go into `RECURRENT`.
 """
 
 from collections.abc import Callable

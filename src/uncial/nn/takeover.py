@@ -13,15 +13,16 @@ HEADS = ("head.weight", "head.bias", "shortcut.weight", "shortcut.bias")  # one 
 
 
 def take_over(weights: Mapping[str, NDArray[np.floating]], before: Alphabet, network: CRNN, alphabet: Alphabet) -> str:
-    """Load weights into a network with another alphabet.
+    """Load weights into a network with another alphabet, or with more time steps for each slice.
 
     New graphemes start with small weights of chance and a bias as low as the rarest known one, so that the network
     does not begin by writing them everywhere.
 
     Args:
-        weights: by their names in the state dictionary, float.
+        weights: by their names in the state dictionary, float. Where their network had fewer time steps for each slice,
+            each of them is repeated; neighbours of one class merge, so it reads as before.
         before: alphabet of the weights.
-        network: of the same architecture; changed in place.
+        network: of the same architecture but for the steps of each slice; changed in place.
         alphabet: of the network.
 
     Returns:
@@ -36,7 +37,9 @@ def take_over(weights: Mapping[str, NDArray[np.floating]], before: Alphabet, net
         old = torch.tensor(np.asarray(value, dtype=np.float32))
         if name in HEADS:
             fresh = state[name] * 0.1 if name.endswith("weight") else torch.full_like(state[name], float(old.min()))
-            fresh[new_rows] = old[old_rows]
+            steps, steps_before = network.config.steps_per_slice, len(old) // before.size
+            for step, rows in enumerate(fresh.chunk(steps)):  # views
+                rows[new_rows] = old.chunk(steps_before)[step * steps_before // steps][old_rows]
             state[name] = fresh
         elif name in state:
             state[name] = old.to(state[name].dtype).reshape(state[name].shape)

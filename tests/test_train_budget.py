@@ -1,0 +1,39 @@
+"""How a training ends: when its budget is used up, and with what."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from drawn_samples import samples, settings
+
+from uncial.bundle import load_bundle
+from uncial.checkpoint import FILE, run_folder
+from uncial.train import Progress, train
+
+ONLY_LAST = {"checkpoint_minutes": 99.0, "validate_minutes": 99.0}
+
+
+def test_a_finished_run_goes_on_with_a_larger_budget(tmp_path: Path) -> None:
+    config = settings(epochs=1, batch_lines=1, **ONLY_LAST)
+    train(samples(4), tmp_path / "bundle", config)
+    bundle = train(samples(4), tmp_path / "bundle", replace(config, epochs=2), resume=True)
+    whole = torch.load(run_folder(bundle.path) / FILE, weights_only=True)
+    assert whole["course"]["lines"] == 8
+
+
+def test_training_for_minutes_ends_when_they_are_over(tmp_path: Path) -> None:
+    heard: list[Progress] = []
+    config = settings(minutes=0.01, epochs=0, **ONLY_LAST)
+    train(samples(8), tmp_path / "bundle", config, watch=heard.append)
+    steps = [progress for progress in heard if progress.step and not progress.note]
+    assert all(progress.done < 1 for progress in steps[:-1])
+    assert steps[-1].done == 1
+    assert load_bundle(tmp_path / "bundle").provenance["course"]["seconds"] >= 0.6
+
+
+def test_a_finished_run_gives_its_bundle_an_int8_graph(tmp_path: Path) -> None:
+    heard: list[Progress] = []
+    train(samples(4), tmp_path / "bundle", settings(epochs=1, int8_lines=2, **ONLY_LAST), watch=heard.append)
+    assert "int8" in heard[-1].note
+    assert json.loads((tmp_path / "bundle" / "bundle.json").read_text(encoding="utf-8"))["files"]
