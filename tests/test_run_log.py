@@ -1,6 +1,7 @@
 """The log of a run: whole after a kill, without the rows that a resumed run makes again."""
 
 import csv
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -56,6 +57,7 @@ def test_half_a_row_left_by_a_kill_is_dropped(tmp_path: Path, rest: str) -> None
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # of TensorBoard's own thread
 def test_a_full_disk_is_told_and_leaves_a_log_that_can_be_resumed(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
     log = RunLog(tmp_path)
     with full_disk(110):
         with pytest.raises(StorageError, match=r"the log could not be written.*--resume"):
@@ -63,6 +65,8 @@ def test_a_full_disk_is_told_and_leaves_a_log_that_can_be_resumed(tmp_path: Path
                 log.add(step=step, loss=0.5)
         with suppress(StorageError):  # if TensorBoard had got as far
             log.close()
+        for thread in set(threading.enumerate()) - before:  # what TensorBoard's thread meets belongs to this test
+            thread.join(5)
     logged(tmp_path, 9, after=8)
     assert steps_in(tmp_path)[-1] == 9
 
