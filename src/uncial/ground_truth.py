@@ -101,11 +101,6 @@ class GroundTruthCheck:
     blank_images: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
 
-    @property
-    def kinds(self) -> tuple[tuple[str, int], ...]:
-        """How many lines were left out for each kind of flaw; the most frequent first."""
-        return tuple(Counter(line.kind for line in self.left_out).most_common())
-
 
 @dataclass(frozen=True, slots=True)
 class Converted:
