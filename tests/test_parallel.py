@@ -27,8 +27,8 @@ def kept(*all):
     return made
 
 training.Learner = kept
-# Batches of very different numbers of lines, so that ranks that counted for themselves would part.
-lines = samples(24, texts=("a", "Dear Ann, no news since 1 May 1862"))
+# Batches of one line and of four, so that ranks that counted for themselves would part.
+lines = samples(24, texts=("a", "Dear Ann, no news " * 5))
 bundle = training.train(lines, out, settings(batch_lines=1, epochs=3, averaging=0.5))
 rank = torch.distributed.get_rank()
 assert bundle.path == out
