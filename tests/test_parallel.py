@@ -13,11 +13,13 @@ from uncial.errors import ConfigError, TrainingError
 from uncial.nn.parallel import Ranks
 
 TOGETHER = """
+import signal
 import sys
 from pathlib import Path
 import torch
 from drawn_samples import samples, settings
 from uncial import train as training
+signal.alarm(240)  # ranks that wait for each other for ever end, too
 out = Path(sys.argv[1])
 learner = training.Learner
 
