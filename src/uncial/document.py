@@ -1,9 +1,14 @@
 """What was read: frozen values that know nothing of files, networks or screens.
 
-Lengths across are pixels of the source image, the one a caller gave, before any scaling; origin is its left edge.
+Lengths across a line are pixels of its image, before any scaling: the image a caller gave, or the strip that was cut out
+of a page (`line_cut.Strip`, which tells where on the page they lie); origin is its left edge. Points are (x, y) in page
+pixels, origin top left, y down.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from uncial.geometry import Points
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +21,7 @@ class GraphemeSpan:
         end: the time step after the last.
         posterior: of this grapheme at its surest time step, in [0, 1].
         alternatives: the likeliest other graphemes at that time step with their posteriors, likeliest first.
-        left: where the slices of these time steps begin, in pixels of the source image.
+        left: where the slices of these time steps begin, in pixels of the line's image.
         right: where they end. The network sees beyond both; the ink of the grapheme may begin earlier and end later.
     """
 
@@ -56,3 +61,101 @@ class Transcript:
         """Check the range of the confidence."""
         if not 0 <= self.confidence <= 1:
             raise ValueError(f"a confidence lies in [0, 1], not {self.confidence}")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One text line of a page.
+
+    Attributes:
+        id: unique within its page.
+        baseline: the polyline that the letters stand on, in reading direction, at least two points.
+        boundary: the polygon around the line's ink, at least three points.
+        transcript: what was read; None: not read yet. An empty line has the text "".
+    """
+
+    id: str
+    baseline: Points
+    boundary: Points
+    transcript: Transcript | None = None
+
+    def __post_init__(self) -> None:
+        """Check that there is a line at all."""
+        if len(self.baseline) < 2:
+            raise ValueError(f"line {self.id}: a baseline needs two points, got {len(self.baseline)}")
+        if len(self.boundary) < 3:
+            raise ValueError(f"line {self.id}: a boundary needs three points, got {len(self.boundary)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A part of a page: lines that belong together, such as a column or a note in the margin.
+
+    Attributes:
+        id: unique within its page.
+        boundary: the polygon around it, at least three points.
+        lines: in reading order.
+        kind: what it is, in the words of the file it came from, such as "paragraph" or "marginalia"; "" not told.
+    """
+
+    id: str
+    boundary: Points
+    lines: tuple[Line, ...]
+    kind: str = ""
+
+    def __post_init__(self) -> None:
+        """Check that it has an extent."""
+        if len(self.boundary) < 3:
+            raise ValueError(f"region {self.id}: a boundary needs three points, got {len(self.boundary)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One side of paper as its image shows it.
+
+    Attributes:
+        image: file name of its image, or whatever else it is called by.
+        width: of the image that the points refer to, in pixels.
+        height: the same downward.
+        regions: in reading order.
+    """
+
+    image: str
+    width: int
+    height: int
+    regions: tuple[Region, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the size and that no id stands for two things."""
+        if self.width < 1 or self.height < 1:
+            raise ValueError(f"page {self.image}: a page has an extent, not {self.width} x {self.height} pixels")
+        ids = [region.id for region in self.regions] + [line.id for line in self.lines]
+        if len(set(ids)) < len(ids):
+            twice = next(id_ for id_ in ids if ids.count(id_) > 1)
+            raise ValueError(f"page {self.image}: the id {twice} stands for two things")
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """All lines in reading order."""
+        return tuple(line for region in self.regions for line in region.lines)
+
+    @property
+    def text(self) -> str:
+        """A text line for each line that was read, in reading order; regions are parted by an empty line."""
+        parts = ([line.transcript.text for line in region.lines if line.transcript] for region in self.regions)
+        return "\n\n".join("\n".join(part) for part in parts if part)
+
+    def with_transcripts(self, transcripts: Sequence[Transcript | None]) -> "Page":
+        """The same page, with these transcripts for its lines, in reading order.
+
+        Raises:
+            ValueError: there is not one for each line.
+        """
+        waiting = iter(zip(self.lines, transcripts, strict=True))
+        regions = []
+        for region in self.regions:
+            pairs = [next(waiting) for _ in region.lines]
+            lines = tuple(replace(line, transcript=transcript) for line, transcript in pairs)
+            regions.append(replace(region, lines=lines))
+        next(waiting, None)  # lets zip find transcripts that are left over
+        return replace(self, regions=tuple(regions))

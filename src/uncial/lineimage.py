@@ -1,4 +1,4 @@
-"""Line images: opening them, cutting them out of pages, and the one preprocessing for training and reading.
+"""Line images: opening them, and the one preprocessing for training and reading.
 
 An image is gray, uint8 (H, W), 0 black to 255 white. `line_image` scales a line to the height of the network and adds
 paper at both ends; `ink` stretches its contrast. Slant and size of letters are left to the network, which learns them
@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from uncial.errors import ImageError
-from uncial.geometry import Array, Frame, Points, baseline_of, finely, frame_of, level_curve
 
 Gray = NDArray[np.uint8]
 
@@ -25,14 +24,12 @@ PAPER = 255  # gray level of white paper
 MOST_PIXELS = 89_000_000  # refused before decoding; an A3 page at 600 dpi has 70 million, and Pillow warns at 89.4
 LEAST_SIDE = 4  # pixels; below that nothing can have been written
 WIDEST = 16_384  # pixels of a line image; ten times the longest real line, a quarter of what OpenCV can address
-LARGEST_CUT = 20_000_000  # pixels of a line cut out of a page; five times a line across an A3 page at 600 dpi
 MOST_BYTES = 1_000_000_000  # of an image file; MOST_PIXELS of four 16-bit channels have 700 million
 LEAST_GRAY = 0.05  # share of pixels below pure white; with fewer, these are ink and not paper
 MOST_INK = 0.5  # share of pixels that ink may cover
 DARKEST, LIGHTEST = 0.005, 0.95  # shares of pixels: darker than full ink, darker than the lightest paper
 MIDDLE = 128  # gray level; what lies below it beside much pure white is ink
 LEAST_CONTRAST = 32  # gray levels from paper to full ink; keeps the grain of blank paper from turning into ink
-BLEED = 0.025  # of a line's height: by so much boundaries are widened, since they are drawn close to the ink
 # What Pillow's decoders raise on damaged files; UserWarning where a program turns warnings into errors.
 _DAMAGES = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, UserWarning)
 
@@ -120,88 +117,6 @@ def source_x(config: LineImageConfig, source_height: int, x: float) -> float:
         Pixels from the left edge of the original; negative or beyond its width in the margins.
     """
     return (x - config.margin) * source_height / config.height
-
-
-def cut_line(page: Gray, baseline: Points, boundary: Points) -> Gray:
-    """Cut a line out of its page, straight along its baseline, at the resolution of the page.
-
-    Columns are shifted until the baseline is level, which leaves letters as they are. What lies outside the boundary
-    (ink of the neighbours) becomes paper, of the shade that the line's own paper has thereabouts.
-
-    Args:
-        page: uint8 (H, W), the whole page.
-        baseline: in reading direction, in pixels of `page`; empty: taken from the boundary.
-        boundary: polygon around the line, in pixels of `page`; parts beyond the page's edges are dropped.
-
-    Returns:
-        uint8 (H', W').
-
-    Raises:
-        ImageError: the line lies outside the page, has no extent, or is far too large to be a line.
-    """
-    boundary, baseline = _on_page(page, boundary), _on_page(page, baseline)
-    if len(set(boundary)) < 3:
-        raise ImageError(f"the line lies outside the page ({page.shape[1]} x {page.shape[0]} pixels); check its points")
-    if len(set(baseline)) < 2 or baseline[0] == baseline[-1]:
-        baseline = baseline_of(boundary)
-    frame = frame_of(baseline)
-    outline = frame.inside(finely(boundary))
-    _check_extent(*np.ptp(outline, axis=0))
-    bleed = BLEED * float(np.ptp(outline[:, 1]))
-    x = np.arange(np.floor(outline[:, 0].min() - bleed), outline[:, 0].max() + bleed + 0.5)
-    level = level_curve(frame.inside(baseline), x, smoothing=2 * float(np.ptp(outline[:, 1])))
-    outline[:, 1] -= np.interp(outline[:, 0], x, level)
-    y = np.arange(np.floor(outline[:, 1].min() - bleed), outline[:, 1].max() + bleed + 0.5)
-    _check_extent(len(x), len(y))
-    cut = _straightened(page, frame, x, y[:, None] + level[None, :])
-    inside = np.zeros(cut.shape, np.uint8)
-    corners = np.rint(outline - (x[0], y[0])).astype(np.int32)
-    cv2.fillPoly(inside, [corners], 1)
-    cv2.polylines(inside, [corners], True, 1, thickness=1 + 2 * round(bleed))
-    return np.where(inside == 1, cut, _paper(cut, inside))
-
-
-def _check_extent(width: float, height: float) -> None:
-    if width * height > LARGEST_CUT or max(width, height) > WIDEST:
-        raise ImageError(f"the line covers {width:.0f} x {height:.0f} pixels, too many for one line; check its points")
-
-
-def _on_page(page: Gray, points: Points) -> Points:
-    """The points, those beyond the edges moved onto them."""
-    bottom, right = page.shape[0] - 1, page.shape[1] - 1
-    return tuple((min(max(x, 0.0), right), min(max(y, 0.0), bottom)) for x, y in points)
-
-
-def _straightened(page: Gray, frame: Frame, x: Array, y: Array) -> Gray:
-    """The page's gray levels at places of a line's frame, x (W,) and y (H, W); beyond the edges as at them."""
-    page_x, page_y = frame.page(x[None, :], y)
-    left, top = max(0, int(page_x.min()) - 2), max(0, int(page_y.min()) - 2)
-    part = page[top : int(page_y.max()) + 4, left : int(page_x.max()) + 4]
-    return cv2.remap(  # type: ignore[return-value]
-        part,
-        (page_x - left).astype(np.float32),
-        (page_y - top).astype(np.float32),
-        cv2.INTER_CUBIC,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-
-
-def _paper(cut: Gray, inside: Gray) -> Gray:
-    """The shade of a line's own paper, smoothly continued over the whole cut, uint8 (H, W).
-
-    Args:
-        cut: uint8 (H, W).
-        inside: uint8 (H, W), 1 within the boundary.
-    """
-    height = cut.shape[0]
-    stroke = max(3, height // 4) | 1  # wider than any stroke of the pen
-    without_ink = cv2.morphologyEx(cut, cv2.MORPH_CLOSE, np.ones((stroke, stroke), np.uint8))
-    paper = inside.astype(bool) & (without_ink.astype(np.int16) - cut < 24)
-    usual = float(np.median(cut[paper])) if paper.any() else float(PAPER)
-    reach = (2 * height + 1, 2 * height + 1)
-    weight = cv2.blur(paper.astype(np.float32), reach, borderType=cv2.BORDER_CONSTANT) + 1e-4
-    shade = cv2.blur(np.where(paper, cut - usual, 0).astype(np.float32), reach, borderType=cv2.BORDER_CONSTANT)
-    return np.clip(np.rint(shade / weight + usual), 0, 255).astype(np.uint8)
 
 
 def load_image(file: Path | str | bytes, name: str = "") -> Gray:

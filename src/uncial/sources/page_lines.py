@@ -16,7 +16,8 @@ from lxml import etree
 
 from uncial.errors import GroundTruthError, ImageError
 from uncial.geometry import Points, band, baseline_of, mean_height, smooth_baseline
-from uncial.lineimage import Gray, cut_line, load_image
+from uncial.line_cut import cut_line
+from uncial.lineimage import Gray, load_image
 from uncial.sources.files import IMAGE_SUFFIXES, collection_of, files_of, folder_names, notes_in
 from uncial.sources.sample import ImageSource, NoImage, Sample
 

@@ -7,7 +7,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from uncial.errors import ImageError
 from uncial.geometry import Box, Points
-from uncial.lineimage import Gray, cut_line
+from uncial.line_cut import cut_line, strip_of
+from uncial.lineimage import Gray
 
 
 def page_with_line(degrees: float = 0, paper: int = 200) -> tuple[Gray, Points, Points]:
@@ -93,3 +94,20 @@ def test_a_line_as_large_as_a_wall_is_refused(shape: tuple[int, int]) -> None:
     baseline = ((0, shape[0] / 2), (shape[1] - 1, shape[0] / 2))
     with pytest.raises(ImageError, match="too many for one line"):
         cut_line(page, baseline, Box(0, 0, shape[1], shape[0]).corners)
+
+
+@pytest.mark.parametrize("degrees", [0, 5, -20, 90])
+def test_a_place_in_the_strip_lies_on_the_page_where_its_pixels_came_from(degrees: float) -> None:
+    page, baseline, boundary = page_with_line(degrees)
+    cut = cut_line(page, baseline, boundary)
+    strip = strip_of(baseline, boundary, (900, 600))
+    assert cut.shape == (len(strip.y), len(strip.x))
+    ink = np.flatnonzero((cut < 100).any(axis=0))
+    corners = np.array(strip.across(ink[0] - 1, ink[-1] + 2))
+    marked = np.zeros(page.shape, np.uint8)
+    cv2.fillPoly(marked, [np.rint(corners).astype(np.int32)], 1)
+    beyond = np.zeros(page.shape, np.uint8)
+    cv2.fillPoly(beyond, [np.rint(np.array(strip.across(0, ink[0] - 1))).astype(np.int32)], 1)
+    bars = page < 20  # the line's own ink is black, that of its neighbours dark gray
+    assert (marked[bars] == 1).mean() > 0.99
+    assert (beyond[bars] == 1).mean() < 0.01
