@@ -1,6 +1,6 @@
 """What was read: frozen values that know nothing of files, networks or screens.
 
-Lengths across a line are pixels of its image, before any scaling: the image a caller gave, or the strip that was cut out
+Lengths across a line are pixels of its image, before any scaling: the one a caller gave, or the strip that was cut out
 of a page (`line_cut.Strip`, which tells where on the page they lie); origin is its left edge. Points are (x, y) in page
 pixels, origin top left, y down.
 """
