@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from uncial.errors import ImageError
 from uncial.geometry import Array, Frame, Points, baseline_of, finely, frame_of, level_curve
