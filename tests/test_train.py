@@ -211,6 +211,7 @@ def test_a_run_without_a_bundle_yet_is_not_overwritten(tmp_path: Path) -> None:
         ({"network": replace(SMALL, recurrent_size=9)}, LINES, None, "another network"),
         ({}, LINES, ("no news", "a hill"), "another alphabet"),
         ({}, LINES + 1, None, "another number of training lines"),
+        ({"batch_lines": 3, "seed": 9}, LINES, None, "another batch_lines, seed;"),
     ],
 )
 def test_resuming_with_another_training_is_refused_and_nothing_is_changed(
@@ -269,7 +270,8 @@ def test_a_bundle_with_another_alphabet_is_begun_with_and_it_says_so(tmp_path: P
     ("error", "wrong"),
     [
         (GroundTruthError, lambda: {"samples": []}),
-        (ConfigError, lambda: {"config": settings(network=replace(SMALL, backbone="resnet"))}),
+        # No lines either: a part that does not exist is told before any line is looked at.
+        (ConfigError, lambda: {"samples": [], "config": settings(network=replace(SMALL, backbone="resnet"))}),
         (ConfigError, lambda: {"config": settings(network=replace(SMALL, recurrent="transformer"))}),
         (ConfigError, lambda: {"out": Path()}),
         (BundleError, lambda: {"start": Path("none")}),

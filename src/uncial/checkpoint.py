@@ -113,7 +113,8 @@ def load_checkpoint(folder: Path, identity: dict[str, Any]) -> tuple[dict[str, A
                 f"{path}: has version {whole['version']}, this Uncial knows {VERSION}; resume with the one that made it"
             )
         course = Course(**whole["course"])
-        other = [name for name, value in identity.items() if whole["identity"].get(name) != value]
+        told = whole["identity"]
+        other = [name for name, value in identity.items() if name in told and told[name] != value]
     except StorageError:
         raise
     except Exception as error:  # noqa: BLE001 - a damaged file can raise nearly anything in torch.load

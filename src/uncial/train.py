@@ -24,6 +24,7 @@ from uncial.checkpoint import Course
 from uncial.config import to_dict
 from uncial.errors import StorageError
 from uncial.nn.batches import BatchMaker, plan_batches
+from uncial.nn.crnn import check_parts
 from uncial.nn.learner import Learner, one_cycle
 from uncial.nn.onnx_graph import onnx_graph
 from uncial.nn.parallel import Ranks
@@ -93,7 +94,8 @@ def train(
     Raises:
         GroundTruthError: nothing to learn from.
         StorageError: `out` or its run exists already and `resume` is off, or a file cannot be written.
-        ConfigError: `resume` with another network, preprocessing or alphabet than the checkpoint's.
+        ConfigError: the network names a part that does not exist, or `resume` with another network, preprocessing,
+            alphabet, order of batches or number of processes than the checkpoint's.
         TrainingError: the loss stays infinite.
     """
     folder = checkpoint.run_folder(out)
@@ -104,6 +106,7 @@ def train(
     old = load_bundle(start) if start else None
     if old is not None:
         config = replace(config, network=_at_least_as_fine(old.architecture, config.network), line_image=old.line_image)
+    check_parts(config.network)  # now, since decoding the lines may take minutes
     lines = gather(samples, config, old.alphabet if old else None)
     run = _Run(lines, config, out, watch)
     table = lines.left_out_table().encode()
@@ -272,6 +275,10 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
             "line_image": to_dict(self.config.line_image),
             "alphabet": list(self.lines.alphabet.graphemes),
             "number of training lines": len(self.lines.training),
+            # These three decide the order of batches; with others the rest of the epoch would hold other lines.
+            "batch_lines": self.config.batch_lines,
+            "seed": self.config.seed,
+            "number of processes": self.ranks.world,
         }
 
     def _lately(self) -> tuple[float, float]:

@@ -102,6 +102,12 @@ class CRNN(nn.Module):
         return outputs.reshape(outputs.shape[0], -1, outputs.shape[2] // steps)
 
 
+def check_parts(config: CRNNConfig) -> None:
+    """Raise the ConfigError of a part that does not exist; no weights are made."""
+    with torch.device("meta"):
+        CRNN(config, classes=2)
+
+
 def parameters(network: nn.Module) -> int:
     """How many weights can be trained."""
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
