@@ -76,7 +76,7 @@ def test_too_few_batches_for_all_ranks_are_told() -> None:
 
 def test_alone_there_is_nothing_to_agree_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    alone = Ranks.join()
+    alone = Ranks.join("auto")
     assert (alone.rank, alone.world) == (0, 1)
     assert (alone.sum(3.5), alone.agree(2.0), alone.all(True), alone.all(False)) == (3.5, 2.0, True, False)
     alone.meet()

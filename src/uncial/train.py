@@ -135,7 +135,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
     def __init__(self, lines: TrainingLines, config: TrainConfig, out: Path, watch: Watch) -> None:
         self.lines, self.config, self.out, self.watch = lines, config, out, watch
         self.folder = checkpoint.run_folder(out)
-        self.ranks = Ranks.join()
+        self.ranks = Ranks.join(config.device)
         self.learner = Learner(config, lines.alphabet.size, self.ranks)
         room = int(config.memory_gb * 2**30)
         self.training = BatchMaker(lines.training, config.network, config.line_image, room)

@@ -34,13 +34,19 @@ class Ranks:
     world: int = 1
 
     @classmethod
-    def join(cls) -> "Ranks":
-        """Join the others if `torchrun` started this process (gloo on CPUs, nccl on CUDA)."""
+    def join(cls, device: str) -> "Ranks":
+        """Join the others if `torchrun` started this process (nccl on CUDA, gloo elsewhere).
+
+        Args:
+            device: "auto", "cpu", "cuda" or "mps"; what the gradients to be exchanged will lie on.
+        """
         world = int(os.environ.get("WORLD_SIZE", "1"))
         if world == 1:
             return cls()
         if not torch.distributed.is_initialized():
-            torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+            torch.distributed.init_process_group(
+                "nccl" if device in ("auto", "cuda") and torch.cuda.is_available() else "gloo"
+            )
         return cls(torch.distributed.get_rank(), world)
 
     def device(self, name: str) -> torch.device:
