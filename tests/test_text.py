@@ -49,6 +49,7 @@ def test_the_graphemes_of_a_text_put_together_are_the_text(text: str) -> None:
         ("a\u0336b\u0336", "ab", {"struck letter": 2}),
         ("[[Paul]] went", "Paul went", {"editor's brackets": 1}),
         ("bread ....... 3 d.", "bread ... 3 d.", {"dotted leader": 1}),
+        ("18, 20 &amp; 23", "18, 20 & 23", {"XML entity": 1}),
         ("⟦M^r⟧", "Mr", {"crossed out": 1, "superscript": 1}),
     ],
 )

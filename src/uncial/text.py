@@ -48,6 +48,7 @@ _SUPERSCRIPTS = str.maketrans("ʳᵉᵈᵗᵇˢˡⁱᵐⁿᵒᵃᶜʰⁿ", "redt
 # In this order: (name, pattern, replacement). Crossed-out words that can be read stay, without their marks: the ink
 # is there, and the network learns to read through a stroke. Scribbles that stand for no text are to be passed over.
 _RULES: tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
+    ("XML entity", re.compile("&amp;"), "&"),
     ("unreadable deletion", re.compile(r"><|<>|⟦⟧"), ""),
     ("crossed out", re.compile(r"⟦([^⟧]*)⟧"), r"\1"),
     ("crossed out", re.compile(r"[><]\s*([^<>‹]+?)\s*[<‹>]"), r"\1"),
