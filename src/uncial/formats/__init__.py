@@ -1,11 +1,35 @@
 """Pages as files: what a page was read as, written in the formats that other programs take."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from uncial.document import Page
+from uncial.formats.plain import write_json, write_text
+from uncial.formats.tables import write_csv, write_tsv
 from uncial.scan import Scan
 
 Writer = Callable[[Page, Scan], bytes]
 
-FORMATS: dict[str, Writer] = {}
-"""A writer for each format: (page, its scan) to the whole file. A format is added as one file and one line here."""
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How a page becomes a file.
+
+    Attributes:
+        write: (page, its scan) to the whole file; the same page always gives the same bytes.
+        suffix: of such a file's name, behind the stem of the scan.
+        media_type: as HTTP calls it.
+    """
+
+    write: Writer
+    suffix: str
+    media_type: str
+
+
+FORMATS: dict[str, Format] = {
+    "text": Format(write_text, ".txt", "text/plain; charset=utf-8"),
+    "json": Format(write_json, ".json", "application/json"),
+    "csv": Format(write_csv, ".csv", "text/csv; charset=utf-8"),
+    "tsv": Format(write_tsv, ".tsv", "text/tab-separated-values; charset=utf-8"),
+}
+"""All formats by name. One is added as one file and one line here."""
