@@ -4,8 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from uncial.document import Page
+from uncial.formats.alto import write_alto
+from uncial.formats.hocr import write_hocr
+from uncial.formats.page_xml import write_page_xml
 from uncial.formats.plain import write_json, write_text
 from uncial.formats.tables import write_csv, write_tsv
+from uncial.formats.tei import write_tei
 from uncial.scan import Scan
 
 Writer = Callable[[Page, Scan], bytes]
@@ -29,6 +33,10 @@ class Format:
 FORMATS: dict[str, Format] = {
     "text": Format(write_text, ".txt", "text/plain; charset=utf-8"),
     "json": Format(write_json, ".json", "application/json"),
+    "page": Format(write_page_xml, ".xml", "application/xml"),
+    "alto": Format(write_alto, ".xml", "application/xml"),
+    "hocr": Format(write_hocr, ".hocr", "text/html; charset=utf-8"),
+    "tei": Format(write_tei, ".tei.xml", "application/tei+xml"),
     "csv": Format(write_csv, ".csv", "text/csv; charset=utf-8"),
     "tsv": Format(write_tsv, ".tsv", "text/tab-separated-values; charset=utf-8"),
 }
