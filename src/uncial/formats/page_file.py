@@ -150,10 +150,12 @@ def _on_paper(line: WrittenLine, page: WrittenPage) -> WrittenLine:
 
 def _line(line: WrittenLine, id_: str, paper: Box) -> Line:
     boundary, baseline = clipped(line.boundary, paper), clipped(line.baseline, paper)
+    if len(set(baseline)) < 2:
+        baseline = clipped(baseline_of(boundary), paper)
     transcript = None
     if line.text or (line.text is not None and line.confidence is not None):
         transcript = Transcript(line.text, 1.0 if line.confidence is None else line.confidence)
-    return Line(id_, baseline if len(set(baseline)) > 1 else baseline_of(boundary), boundary, transcript)
+    return Line(id_, baseline, boundary, transcript)
 
 
 def _outline(region: WrittenRegion, lines: Sequence[Line]) -> Points:
