@@ -57,11 +57,11 @@ Made with:
 
     {command}
 
-Two runs, the second from the first: it reads two time steps off each slice. One-cycle AdamW with a moving average of the weights, augmentation, bf16; two collections were kept out for good
-(fondue19_fr and bronod_fr), so that it can be told how the model does on what it has never seen. Graphemes that occur
-less than three times are not in the alphabet. All settings stand in the bundle (`uncial model --json`), trials in
-[experiments](experiments.md). The data are the collections below as line archives: lines cut along their baseline,
-masked outside their polygon, gray, 64 pixels high.
+Two runs, the second from the first: it reads two time steps off each slice. One-cycle AdamW with a moving average of
+the weights, augmentation, bf16; two collections were kept out for good (fondue19_fr and bronod_fr), so that it can be
+told how the model does on what it has never seen. Graphemes that occur less than three times are not in the alphabet.
+All settings stand in the bundle (`uncial model --json`), trials in [experiments](experiments.md). The data are the
+collections below as line archives: lines cut along their baseline, masked outside their polygon, gray, 64 pixels high.
 
 ## Data, licences and attribution
 

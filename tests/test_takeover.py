@@ -85,3 +85,22 @@ def test_a_network_with_more_time_steps_for_each_slice_reads_as_before() -> None
     torch.testing.assert_close(after, before.repeat_interleave(2, dim=1))
     spelled = [[span.class_ for span in best_path(line.numpy())] for line in before]
     assert [[span.class_ for span in best_path(line.numpy())] for line in after] == spelled
+
+
+def test_parts_of_another_kind_or_size_begin_with_chance_and_it_says_so(old: CRNN) -> None:
+    torch.manual_seed(4)
+    new = CRNN(replace(SMALL, recurrent="gru", recurrent_layers=1), BEFORE.size)
+    chance = {name: value.clone() for name, value in new.state_dict().items()}
+    said = take_over(weights_of(old), BEFORE, new, BEFORE)
+    assert said == (
+        "4 graphemes keep their weights, none is new; "
+        "parts that begin with chance: recurrent.layers.0.onward, recurrent.layers.0.back"
+    )
+    for name, value in new.state_dict().items():
+        expected = chance[name] if name.startswith("recurrent") else torch.tensor(weights_of(old)[name])
+        assert torch.equal(value.float(), expected.float()), name
+
+
+def test_a_network_with_other_strides_keeps_every_weight(old: CRNN) -> None:
+    new = CRNN(replace(SMALL, strides_down=(4, 2)), BEFORE.size)
+    assert take_over(weights_of(old), BEFORE, new, BEFORE).endswith("none is new")

@@ -288,5 +288,6 @@ def test_a_training_that_cannot_begin_is_told_before_anything_is_written(
 
 def test_the_line_images_of_a_bundle_to_begin_with_decide(tmp_path: Path, unbroken: Bundle) -> None:
     config = replace(TrainConfig(), epochs=1, batch_lines=1, threads=1, precision="float32", int8_lines=0, **LATER)
-    bundle = train(samples(4), tmp_path / "new", config, start=unbroken.path)
+    bundle = train(samples(4), tmp_path / "new", config, start=unbroken.path, changes={"recurrent": "gru"})
+    assert bundle.architecture == replace(unbroken.architecture, recurrent="gru")
     assert bundle.line_image == unbroken.line_image

@@ -23,7 +23,7 @@ class CRNNConfig:
             and one between equal ones; narrow letters are narrower than a slice, and more steps cost next to nothing.
         column: how a column of features becomes one vector: "max" (maximum over the rows), "stack" (all rows side by
             side) or "sweep" (a recurrent sweep down and up the column, then the maximum).
-        recurrent: name in `nn.recurrent.RECURRENT`: "lstm", "gru", "simple" or "none".
+        recurrent: name in `nn.recurrent.RECURRENT`: "lstm", "gru", "simple", "sru" or "none".
         recurrent_layers: how many, one upon the other.
         recurrent_size: width of the state of each direction.
         bidirectional: read from left to right and from right to left; False: left to right only.

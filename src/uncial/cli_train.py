@@ -22,7 +22,8 @@ def train(
     data: Data,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="BUNDLE", help="Folder of the bundle to make.")],
     start: Annotated[
-        Path | None, typer.Option("--from", metavar="BUNDLE", help="Begin with this bundle's weights, not with chance.")
+        Path | None,
+        typer.Option("--from", metavar="BUNDLE", help="Begin with this bundle's network and weights."),
     ] = None,
     minutes: Annotated[float | None, typer.Option(metavar="M", help="Budget in minutes of wall time.")] = None,
     epochs: Annotated[int | None, typer.Option(metavar="E", help="Budget in passes over the lines.")] = None,
@@ -35,7 +36,7 @@ def train(
     Learns from the lines of split `train` and chooses by those of split `val`; lines without a split are shared out
     by page. Checkpoint, log and list of left-out lines go into the folder BUNDLE.run.
     """
-    chosen = training_settings(config, settings or (), minutes, epochs)
+    chosen, changes = training_settings(config, settings or (), minutes, epochs)
     from uncial.screen import TrainingScreen, show_trained
     from uncial.sources import read_samples
 
@@ -44,7 +45,7 @@ def train(
         from uncial.train import train as run
     try:
         with TrainingScreen() as watch:
-            bundle = run(samples, out, chosen, start=start, resume=resume, watch=watch)
+            bundle = run(samples, out, chosen, start=start, changes=changes, resume=resume, watch=watch)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(kept(out)) from None
     show_trained(bundle)
@@ -52,8 +53,11 @@ def train(
 
 def training_settings(
     config: Path | None, settings: Sequence[str], minutes: float | None, epochs: int | None
-) -> "TrainConfig":
+) -> tuple["TrainConfig", dict[str, Any]]:
     """The settings of a training: defaults, then the TOML file, then `--set`, then the budget.
+
+    Returns:
+        All settings, and those of the network that were given and not left at their defaults.
 
     Raises:
         ConfigError: a setting that does not exist or is out of range, or two budgets.
@@ -69,7 +73,7 @@ def training_settings(
         budget = {"minutes": minutes}
     elif epochs is not None:
         budget = {"minutes": 0.0, "epochs": epochs}
-    return from_dict(TrainConfig, values | budget)
+    return from_dict(TrainConfig, values | budget), values.get("network", {})
 
 
 def kept(out: Path) -> str:

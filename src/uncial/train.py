@@ -9,9 +9,10 @@ checkpoint, so a killed run goes on as if nothing had happened.
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from uncial import checkpoint
 from uncial.architecture import CRNNConfig
 from uncial.bundle import Bundle, load_bundle, save_bundle
 from uncial.checkpoint import Course
-from uncial.config import to_dict
+from uncial.config import from_dict, to_dict
 from uncial.errors import StorageError
 from uncial.nn.batches import BatchMaker, plan_batches
 from uncial.nn.crnn import check_parts
@@ -75,6 +76,7 @@ def train(
     config: TrainConfig,
     *,
     start: Path | None = None,
+    changes: Mapping[str, Any] = MappingProxyType({}),
     resume: bool = False,
     watch: Watch = lambda progress: None,
 ) -> Bundle:
@@ -85,6 +87,7 @@ def train(
         out: folder of the bundle. Checkpoint, log and list of left-out lines go into the folder `<out>.run` beside it.
         config: all settings; `start` decides network and preprocessing where it is given.
         start: bundle to start from instead of chance; graphemes that both alphabets hold keep their weights.
+        changes: settings of the network that shall differ from those of `start`; weights that still fit are kept.
         resume: go on from the checkpoint in `<out>.run`.
         watch: is called with the progress after every step.
 
@@ -105,7 +108,8 @@ def train(
         torch.set_num_threads(config.threads)
     old = load_bundle(start) if start else None
     if old is not None:
-        config = replace(config, network=_at_least_as_fine(old.architecture, config.network), line_image=old.line_image)
+        network = from_dict(CRNNConfig, {**to_dict(old.architecture), **changes}, "network")
+        config = replace(config, network=network, line_image=old.line_image)
     check_parts(config.network)  # now, since decoding the lines may take minutes
     lines = gather(samples, config, old.alphabet if old else None)
     run = _Run(lines, config, out, watch)
@@ -121,12 +125,6 @@ def train(
     run.go()
     run.quantise()
     return load_bundle(out)
-
-
-def _at_least_as_fine(old: CRNNConfig, wanted: CRNNConfig) -> CRNNConfig:
-    """The old network, with the wanted number of time steps for each slice if its own can be repeated to that."""
-    finer = wanted.steps_per_slice % old.steps_per_slice == 0
-    return replace(old, steps_per_slice=wanted.steps_per_slice) if finer else old
 
 
 class _Run:  # budget: what a run does on its way, each a few lines, all around one state

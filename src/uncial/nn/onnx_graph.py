@@ -15,10 +15,11 @@ import warnings
 
 import onnx
 import torch
-from onnx import ModelProto, NodeProto, TensorProto, helper
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 from torch import Tensor, nn
 
 from uncial.nn.crnn import CRNN
+from uncial.nn.linear_scan import DOMAIN, MARK
 from uncial.weights import Place, pack, places
 
 OPSET = 17
@@ -80,8 +81,11 @@ def _traced(network: CRNN) -> ModelProto:
             input_names=["images", "widths"],
             output_names=["log_probs", "lengths"],
             dynamic_axes=_AXES,
+            custom_opsets={DOMAIN: 1},
         )
-    return onnx.load_from_string(file.getvalue())
+    model = onnx.load_from_string(file.getvalue())
+    _with_scans(model)
+    return model
 
 
 def _point_outside(model: ModelProto, where: dict[str, Place]) -> None:
@@ -110,3 +114,35 @@ def _outside(name: str, place: Place) -> tuple[TensorProto, list[NodeProto]]:
         tensor.external_data.add(key=key, value=str(value))
     cast = [] if stored == name else [helper.make_node("Cast", [stored], [name], to=TensorProto.FLOAT)]
     return tensor, cast
+
+
+def _with_scans(model: ModelProto) -> None:
+    """Replace the marks of linear scans by Scan nodes, in place."""
+    for node in model.graph.node:
+        if node.op_type == MARK:
+            node.CopyFrom(_scan(node))
+    standard = [opset for opset in model.opset_import if opset.domain != DOMAIN]
+    model.ClearField("opset_import")
+    model.opset_import.extend(standard)
+
+
+def _scan(mark: NodeProto) -> NodeProto:
+    """Scan over time with one state; `mark` has the inputs start, keep, add and one output."""
+    body = helper.make_graph(
+        [
+            helper.make_node("Mul", ["keep", "before"], ["kept"]),
+            helper.make_node("Add", ["kept", "add"], ["state"]),
+            helper.make_node("Identity", ["state"], ["told"]),
+        ],
+        "step",
+        _values("before", "keep", "add"),
+        _values("state", "told"),
+    )
+    name = mark.name or mark.output[0]
+    return helper.make_node(
+        "Scan", list(mark.input), [f"{mark.output[0]}.last", mark.output[0]], name, body=body, num_scan_inputs=2
+    )
+
+
+def _values(*names: str) -> list[ValueInfoProto]:
+    return [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names]

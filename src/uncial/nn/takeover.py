@@ -13,16 +13,17 @@ HEADS = ("head.weight", "head.bias", "shortcut.weight", "shortcut.bias")  # one 
 
 
 def take_over(weights: Mapping[str, NDArray[np.floating]], before: Alphabet, network: CRNN, alphabet: Alphabet) -> str:
-    """Load weights into a network with another alphabet, or with more time steps for each slice.
+    """Load weights into a network with another alphabet, or with some other parts.
 
-    New graphemes start with small weights of chance and a bias as low as the rarest known one, so that the network
-    does not begin by writing them everywhere.
+    Weights that do not fit, since a part is of another kind or size, stay as chance made them. New graphemes start with
+    small weights of chance and a bias as low as the rarest known one, so that the network does not begin by writing
+    them everywhere.
 
     Args:
         weights: by their names in the state dictionary, float. Where their network had fewer time steps for each slice,
             each of them is repeated; neighbours of one class merge, so it reads as before.
         before: alphabet of the weights.
-        network: of the same architecture but for the steps of each slice; changed in place.
+        network: changed in place.
         alphabet: of the network.
 
     Returns:
@@ -33,7 +34,10 @@ def take_over(weights: Mapping[str, NDArray[np.floating]], before: Alphabet, net
     same = [(BLANK, BLANK)]
     same += [(c, old_class[g]) for c, g in enumerate(alphabet.graphemes, start=1) if g in old_class]
     new_rows, old_rows = (list(rows) for rows in zip(*same, strict=True))
+    taken = set()
     for name, value in weights.items():
+        if name not in state or state[name].shape[1:] != value.shape[1:]:
+            continue
         old = torch.tensor(np.asarray(value, dtype=np.float32))
         if name in HEADS:
             fresh = state[name] * 0.1 if name.endswith("weight") else torch.full_like(state[name], float(old.min()))
@@ -41,10 +45,16 @@ def take_over(weights: Mapping[str, NDArray[np.floating]], before: Alphabet, net
             for step, rows in enumerate(fresh.chunk(steps)):  # views
                 rows[new_rows] = old.chunk(steps_before)[step * steps_before // steps][old_rows]
             state[name] = fresh
-        elif name in state:
-            state[name] = old.to(state[name].dtype).reshape(state[name].shape)
+        elif state[name].shape != old.shape:
+            continue
+        else:
+            state[name] = old.to(state[name].dtype)
+        taken.add(name)
     network.load_state_dict(state)
     new = [g for g in alphabet.graphemes if g not in old_class]
-    return f"{len(same) - 1} graphemes keep their weights" + (
-        f", {len(new)} new: {' '.join(new)}" if new else ", none is new"
+    parts = list(dict.fromkeys(name.rpartition(".")[0] for name, _ in network.named_parameters() if name not in taken))
+    return (
+        f"{len(same) - 1} graphemes keep their weights, "
+        + (f"{len(new)} new: {' '.join(new)}" if new else "none is new")
+        + (f"; parts that begin with chance: {', '.join(parts)}" if parts else "")
     )
