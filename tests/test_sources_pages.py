@@ -20,9 +20,9 @@ from written_sources import (
 )
 
 from uncial.errors import GroundTruthError, ImageError
+from uncial.formats.marked import WrittenLine, points_of, widened
 from uncial.geometry import Box, Points
 from uncial.sources import Sample, page_lines, read_samples
-from uncial.sources.page_lines import WrittenLine, points_of, widened
 
 Lines = Sequence[DrawnLine]
 

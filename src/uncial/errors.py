@@ -25,7 +25,7 @@ class ImageError(UncialError):
 
 
 class GroundTruthError(UncialError):
-    """Ground truth that is missing, has no counterpart, or cannot be read."""
+    """Ground truth, or a page file, that is missing, has no counterpart, or cannot be read."""
 
     exit_code = 5
 

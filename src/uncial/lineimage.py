@@ -30,6 +30,7 @@ MOST_INK = 0.5  # share of pixels that ink may cover
 DARKEST, LIGHTEST = 0.005, 0.95  # shares of pixels: darker than full ink, darker than the lightest paper
 MIDDLE = 128  # gray level; what lies below it beside much pure white is ink
 LEAST_CONTRAST = 32  # gray levels from paper to full ink; keeps the grain of blank paper from turning into ink
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")  # of files that ground truth stands beside
 # What Pillow's decoders raise on damaged files; UserWarning where a program turns warnings into errors.
 _DAMAGES = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, UserWarning)
 

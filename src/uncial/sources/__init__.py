@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from uncial.errors import GroundTruthError
-from uncial.sources import alto, archive, iam, page_xml, parquet
-from uncial.sources.alto import read_alto
+from uncial.formats.xml_files import root_of
+from uncial.sources import archive, iam, parquet
 from uncial.sources.archive import read_archives
 from uncial.sources.files import IMAGE_SUFFIXES, TEXT_SUFFIX, files_of, some_of
 from uncial.sources.iam import read_iam
-from uncial.sources.page_lines import root_of
-from uncial.sources.page_xml import read_page_xml
+from uncial.sources.page_lines import ROOTS, read_alto, read_page_xml
 from uncial.sources.pairs import read_pairs
 from uncial.sources.parquet import read_parquet
 from uncial.sources.sample import Sample, split_of
@@ -62,7 +61,7 @@ def source_of(file: Path) -> str:
     """The name of the source that a file belongs to; "" for none."""
     name, suffix = file.name, file.suffix.lower()
     if suffix == ".xml":
-        return {page_xml.ROOT: "page", alto.ROOT: "alto"}.get(root_of(file), "")
+        return ROOTS.get(root_of(file), "")
     if name.endswith(TEXT_SUFFIX):
         return "pairs"
     names = {archive.TABLE: "archive", iam.TABLE: "iam"}

@@ -8,8 +8,8 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from uncial.errors import GroundTruthError
+from uncial.lineimage import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 TEXT_SUFFIX = ".gt.txt"
 NOTES = "SOURCE.txt"  # origin, licence and attribution of a collection
 NAMELESS = "_"  # a folder for what has no name

@@ -1,0 +1,104 @@
+"""Words of a line, and where on the page they and their graphemes stand.
+
+The network tells where along the line's strip it read a grapheme; the strip knows which part of the page that is. What
+is told is clipped to the box of the line's boundary: a place in a line lies within the line.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from uncial.document import GraphemeSpan, Line, Page, Transcript
+from uncial.errors import ImageError
+from uncial.geometry import Box, Points, box_around
+from uncial.line_cut import Strip, strip_of
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedGrapheme:
+    """A grapheme that was read, and the polygon on the page that it was read at; empty: its line lies nowhere."""
+
+    span: GraphemeSpan
+    outline: Points
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedWord:
+    """What stands between two spaces of a line.
+
+    Attributes:
+        text: without spaces.
+        confidence: in [0, 1]: the geometric mean of its graphemes' posteriors; that of the line where these are not
+            known.
+        outline: polygon on the page; empty where no places are known.
+        graphemes: in reading order; empty where they are not known.
+    """
+
+    text: str
+    confidence: float
+    outline: Points = ()
+    graphemes: tuple[PlacedGrapheme, ...] = ()
+
+
+def words_of(line: Line, page: Page) -> tuple[PlacedWord, ...]:
+    """The words of a line that was read, in reading order; none for a line that was not, or is empty.
+
+    Args:
+        line: of this page.
+        page: tells how far the paper goes.
+    """
+    if line.transcript is None:
+        return ()
+    if not has_places(line.transcript):
+        return tuple(PlacedWord(text, line.transcript.confidence) for text in line.transcript.text.split())
+    strip, within = strip_on(line, page), line_box(line, page)
+    return tuple(_placed(spans, strip, within) for spans in _between_spaces(line.transcript.spans))
+
+
+def has_places(transcript: Transcript) -> bool:
+    """Whether there is a span for each grapheme of the text; a text that was put in by hand has none."""
+    return bool(transcript.spans) and "".join(span.grapheme for span in transcript.spans) == transcript.text
+
+
+def strip_on(line: Line, page: Page) -> Strip | None:
+    """The strip that the line becomes; None for lines that cannot be cut out, since they lie beyond the page."""
+    try:
+        return strip_of(line.baseline, line.boundary, (page.width, page.height))
+    except ImageError:
+        return None
+
+
+def outline_of(left: float, right: float, strip: Strip | None, within: Box) -> Points:
+    """The part of a line between two columns of its strip, as a polygon on the page; empty without a strip."""
+    return clipped(strip.across(left, right), within) if strip else ()
+
+
+def line_box(line: Line, page: Page) -> Box:
+    """The box around a line's boundary, on the page."""
+    return box_around(on_page(line.boundary, page))
+
+
+def on_page(points: Points, page: Page) -> Points:
+    """The points, those beyond the page's edges moved onto them."""
+    return clipped(points, Box(0, 0, page.width - 1, page.height - 1))
+
+
+def clipped(points: Points, box: Box) -> Points:
+    """The points, those beyond a box moved onto its edges."""
+    return tuple((min(max(x, box.left), box.right), min(max(y, box.top), box.bottom)) for x, y in points)
+
+
+def _between_spaces(spans: Sequence[GraphemeSpan]) -> Iterator[list[GraphemeSpan]]:
+    for space, word in groupby(spans, key=lambda span: span.grapheme.isspace()):
+        if not space:
+            yield list(word)
+
+
+def _placed(spans: Sequence[GraphemeSpan], strip: Strip | None, within: Box) -> PlacedWord:
+    graphemes = tuple(PlacedGrapheme(span, outline_of(span.left, span.right, strip, within)) for span in spans)
+    left, right = min(span.left for span in spans), max(span.right for span in spans)
+    logs = [math.log(span.posterior) if span.posterior else -math.inf for span in spans]
+    text = "".join(span.grapheme for span in spans)
+    confidence = min(1.0, math.exp(sum(logs) / len(logs)))
+    return PlacedWord(text, confidence, outline_of(left, right, strip, within), graphemes)
