@@ -138,7 +138,14 @@ def _calamari(folder: Path) -> Peer:
             "--trainer.output_dir",
             f"{out}/model",
         ]
-        return [f"{folder}/calamari-train", *given, "--trainer.skip_model_load_test", "True", "--trainer.gen", "TrainOnly"]
+        return [
+            f"{folder}/calamari-train",
+            *given,
+            "--trainer.skip_model_load_test",
+            "True",
+            "--trainer.gen",
+            "TrainOnly",
+        ]
 
     def read(images: list[Path], out: Path) -> Command:
         model = _once(folder.parent / "speed-model", train(images[:16], 1, _made(out / "calamari")), out / "calamari")
