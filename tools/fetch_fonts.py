@@ -14,6 +14,7 @@ import sys
 import tarfile
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from fontTools.merge import Merger
 from fontTools.ttLib import TTFont
@@ -44,7 +45,7 @@ def convert(archive: Path, out: Path) -> dict[str, str]:
 
         facts = json.loads(read("package/metadata.json"))
         version = json.loads(read("package/package.json"))["version"]
-        licence = facts["license"]["type"]
+        licence, attribution = licence_of(facts)
         if not any(name.lower() in licence.lower() for name in LICENCES):
             raise ValueError(f"its licence is {licence}")
         weight = 400 if 400 in facts["weights"] else facts["weights"][0]
@@ -52,8 +53,7 @@ def convert(archive: Path, out: Path) -> dict[str, str]:
         fonts = [read(name) for name in names if name in members]
     if not fonts:
         raise ValueError("holds no Latin font")
-    characters = write_font(fonts, out)
-    attribution = " ".join(str(facts["license"].get("attribution", "")).split())
+    characters = characters_of(out) if out.exists() else write_font(fonts, out)
     told = {"version": version, "licence": licence, "characters": str(characters), "attribution": attribution}
     return {"file": out.name, **told}
 
@@ -74,8 +74,21 @@ def write_font(parts: list[bytes], out: Path) -> int:
         files[0].replace(out)
     for file in files:
         file.unlink(missing_ok=True)
-    with TTFont(out) as font:
+    return characters_of(out)
+
+
+def characters_of(path: Path) -> int:
+    """How many characters a font file has."""
+    with TTFont(path, lazy=True) as font:
         return len(font.getBestCmap())
+
+
+def licence_of(facts: dict[str, Any]) -> tuple[str, str]:
+    """Name and attribution of the licence; older packages tell a name alone."""
+    told = facts["license"]
+    if isinstance(told, str):
+        return told, ""
+    return told["type"], " ".join(str(told.get("attribution", "")).split())
 
 
 def main(folder: Path) -> None:

@@ -28,6 +28,13 @@ def train(
     epochs: Annotated[int | None, typer.Option(metavar="E", help="Budget in passes over the lines.")] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings in TOML.")] = None,
     settings: Settings = None,
+    synthetic: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DATA", help="Drawn lines (uncial synth) to mix in; may be given several times."),
+    ] = None,
+    synthetic_share: Annotated[
+        float | None, typer.Option(metavar="P", help="Share of drawn lines in each epoch; 0.3 by default.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that was stopped.")] = False,
 ) -> None:
     """Train on ground truth and keep the best network as a bundle.
@@ -36,15 +43,18 @@ def train(
     by page. Checkpoint, log and list of left-out lines go into the folder BUNDLE.run.
     """
     chosen = training_settings(config, settings or (), minutes, epochs)
+    if synthetic_share is not None:
+        chosen = with_share(chosen, synthetic_share)
     from uncial.screen import TrainingScreen, show_trained
     from uncial.sources import read_samples
 
     samples = read_samples(data)
+    drawn = read_samples(synthetic) if synthetic else []
     with needs_extra("train", "training", "torch", "onnx"):
         from uncial.train import train as run
     try:
         with TrainingScreen() as watch:
-            bundle = run(samples, out, chosen, start=start, resume=resume, watch=watch)
+            bundle = run(samples, out, chosen, synthetic=drawn, start=start, resume=resume, watch=watch)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(kept(out)) from None
     show_trained(bundle)
@@ -70,6 +80,20 @@ def training_settings(
     elif epochs is not None:
         budget = {"minutes": 0.0, "epochs": epochs}
     return from_dict(TrainConfig, values | budget)
+
+
+def with_share(config: "TrainConfig", share: float) -> "TrainConfig":
+    """The settings with another share of synthetic lines.
+
+    Raises:
+        ConfigError: it is out of range.
+    """
+    from dataclasses import replace
+
+    try:
+        return replace(config, synthetic_share=share)
+    except ValueError as error:
+        raise ConfigError(f"--synthetic-share {share:g}: {error}") from None
 
 
 def kept(out: Path) -> str:
