@@ -72,10 +72,10 @@ class TrainConfig:
             raise ValueError(f"{', '.join(negative)} must not be negative")
         if self.batch_lines < 1 or not self.clip or self.seed >= 2**32:
             raise ValueError("batch_lines is at least 1, clip above 0, and seed below 2**32")
-        if not 0 <= self.averaging < 1 or not 0 <= self.warmup < 1:
-            raise ValueError("averaging and warmup lie in [0, 1)")
-        if not 0 <= self.synthetic_share < 1:
-            raise ValueError("synthetic_share lies in [0, 1)")
+        shares = {"averaging": self.averaging, "warmup": self.warmup, "synthetic_share": self.synthetic_share}
+        beyond = [name for name, share in shares.items() if not 0 <= share < 1]
+        if beyond:
+            raise ValueError(f"{', '.join(beyond)} lies in [0, 1)")
         if not self.minutes and not self.epochs:
             raise ValueError("a training needs a budget: minutes or epochs above 0")
         if self.network.height != self.line_image.height:

@@ -46,7 +46,7 @@ class TrainingLines:
         return real + min(self.synthetic, round(real * share / (1 - share)))
 
     def of_epoch(self, share: float, rng: np.random.Generator) -> list[int]:
-        """Indices of an epoch's lines: all real ones, and synthetic ones drawn anew, the same for the same generator."""
+        """Indices of an epoch's lines: all real ones, and synthetic ones drawn by the generator."""
         real = len(self.training) - self.synthetic
         drawn = (
             rng.choice(self.synthetic, self.epoch_size(share) - real, replace=False) + real if self.synthetic else []

@@ -1,7 +1,7 @@
 """Lines that nobody wrote: texts of corpora and lists, drawn in handwriting fonts on made-up paper.
 
-`lines` is a stream: line n of a seed is always the same. Each step is a module: `texts` says what is written, `fonts` in
-which font, `drawing` makes the strokes and `paper` the picture.
+`lines` is a stream: line n of a seed is always the same. Each step is a module: `texts` says what is written, `fonts`
+in which font, `drawing` makes the strokes and `paper` the picture.
 """
 
 from collections.abc import Iterator, Sequence

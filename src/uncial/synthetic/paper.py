@@ -12,7 +12,7 @@ from uncial.synthetic.drawing import Strokes, wave
 
 Gray = NDArray[np.uint8]
 Plane = NDArray[np.float32]
-LEAST_KEPT = 0.45  # share of its ink that a line keeps under a thin pen; below that letters break
+LEAST_KEPT = 0.55  # share of its ink that a line keeps under a thin pen; below that letters break
 
 
 def on_paper(strokes: Strokes, rng: np.random.Generator) -> Gray:

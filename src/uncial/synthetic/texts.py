@@ -17,8 +17,10 @@ from uncial.errors import GroundTruthError
 from uncial.sources.files import files_of
 from uncial.text import normalise
 
-# Typeset quotes and ellipses become what transcribers of handwriting type; dashes stay.
-_TYPED = str.maketrans(dict.fromkeys("’‘ʼ", "'") | dict.fromkeys("“”„", '"') | {"…": "...", "\u00ad": None, "‑": "-"})
+# Typeset quotes and ellipses become what transcribers of handwriting type; `_`, which plain text has for italics, goes.
+_TYPED = str.maketrans(
+    dict.fromkeys("’‘ʼ", "'") | dict.fromkeys("“”„", '"') | {"…": "...", "_": None, "\u00ad": None, "‑": "-"}
+)
 LOCALES = {
     "en": ("en_GB", "en_US"),
     "fr": ("fr_FR", "fr_BE"),
@@ -41,10 +43,12 @@ _FORMS = {
     "|Mess^rs|Esq^re|Chap. X|m & m|n Street|fol. n|D^r|M^r|M^rs|@ m/- per doz.|m %",
     "fr": "le m M y|le m 7bre y|m 8bre y|m 9bre y|m Xbre y|N° n|N^o n|n fr. m c.|K fr. m|K francs|n f. m|M^me|M^lle"
     "|M^r|S^t|1^er M y|l'an y|art. n|fol. n|pag. n|m^e|XV^e siècle|m h. m|n kg|m %|née le m M y|décédé le m M y",
-    "de": "den m. M y|d. m. M y|Nr. n|No. n|n Mk. m Pf.|K Mark|K Thlr. m Gr.|S. n|§ m|geb. m. m. y|Hr. D^r|m %|n fl. m kr.",
+    "de": "den m. M y|d. m. M y|Nr. n|No. n|n Mk. m Pf.|K Mark|K Thlr. m Gr.|S. n|§ m|geb. m. m. y|Hr. D^r|m %"
+    "|n fl. m kr.",
     "it": "li m M y|m M y|N. n|L. K|lire n|S^r|pag. n|1° M y|n lire e m cent.|m %",
     "es": "a m de M de y|m de M y|N.º n|n rs.|K pesetas|D^n|S^ra|pág. n|1.º de M|¿n?|¡n!",
 }
+_ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII", "XIV", "XVI", "XX")
 _SYMBOLS = list("0123456789" * 3 + "£$€%&@#*=+()[]{}/_~|°«»\"';:!?–—→¥XYZWKQJUVwkzxqyjÀÉÈÊÇÎÔÜßœæùûëïüöä")
 
 
@@ -117,7 +121,8 @@ def read_corpora(paths: Sequence[Path]) -> list[Corpus]:
 
 def _corpus(path: Path) -> Corpus:
     try:
-        data = lzma.open(path).read() if path.suffix == ".xz" else path.read_bytes()
+        data = path.read_bytes()
+        data = lzma.decompress(data) if path.suffix == ".xz" else data
         text = data.decode("utf-8").translate(_TYPED)
     except (OSError, lzma.LZMAError, UnicodeDecodeError, EOFError) as error:
         raise GroundTruthError(f"{path}: cannot be read as text ({error}); save it as UTF-8") from error
@@ -130,16 +135,19 @@ def _corpus(path: Path) -> Corpus:
 def _piece(text: str, rng: np.random.Generator, lengths: tuple[int, int] | None = None) -> str:
     """Some words in a row, as a line holds them; now and then the last is broken off with a hyphen."""
     chance = rng.random()
-    lengths = lengths or (_SHORT if chance < 0.12 else _LONG if chance < 0.25 else _USUAL)
-    length = int(rng.integers(*lengths))
+    usual = _SHORT if chance < 0.12 else _LONG if chance < 0.25 else _USUAL
+    length = int(rng.integers(*(lengths or usual)))
     start = int(rng.integers(0, max(1, len(text) - 200)))
     start = text.find(" ", start) + 1  # of a word; 0, the first, where none follows
     words = text[start : start + length].split("\n")[0].split(" ")
     if len(words) < 2:
         return words[0]
     rest, last = words[:-1], words[-1]
-    if rng.random() < 0.15 and len(last) > 2 and last.isalpha():
+    if not lengths and rng.random() < 0.15 and len(last) > 2 and last.isalpha():
         rest.append(last + "-")
+    # What is left of a paragraph is often a word or two: of such lines, a third is enough.
+    if not lengths and len(rest) < 3 and rng.random() < 0.67:
+        return _piece(text, rng, _USUAL)
     return " ".join(rest)
 
 
@@ -155,7 +163,7 @@ def _filled(language: str, rng: np.random.Generator) -> str:
             "y": str(rng.integers(1640, 2025)),
             "K": str(rng.choice([",", ".", " ", ""])).join((str(rng.integers(1, 100)), f"{rng.integers(0, 1000):03}")),
             "M": months[int(rng.integers(12))],
-            "X": str(rng.choice("I II III IV V VI VII VIII IX X XI XII XIV XVI XX".split())),
+            "X": str(rng.choice(_ROMAN)),
         }[match.group()]
 
     # Only letters that stand alone or beside figures are places to fill: "M^me" is a word, "m^e" is not.
