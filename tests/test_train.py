@@ -120,7 +120,7 @@ def test_the_bundle_is_the_averaged_network_and_reads(unbroken: Bundle) -> None:
         np.testing.assert_allclose(value, average[name].numpy(), rtol=1e-3, atol=1e-6, err_msg=name)
     course = unbroken.provenance["course"]
     assert course["lines"] == SETTINGS["epochs"] * LINES
-    assert unbroken.provenance["lines"] == {"train": LINES, "val": 2}
+    assert unbroken.provenance["lines"] == {"train": LINES, "val": 2, "synthetic": 0}
     assert unbroken.architecture == SMALL
     assert isinstance(Recognizer.load(unbroken.path).read_line(samples(1)[0].image()).text, str)
 

@@ -4,6 +4,7 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from commands import write_pairs
 from conftest import DrawnLine
@@ -12,7 +13,7 @@ from written_lines import png
 
 from uncial.alphabet import Alphabet
 from uncial.errors import GroundTruthError
-from uncial.sources import read_samples
+from uncial.sources import Sample, read_samples
 from uncial.training_lines import gather
 
 
@@ -110,3 +111,31 @@ def test_the_notes_of_each_collection_are_kept(tmp_path: Path, drawn_lines: tupl
     (folder / "SOURCE.txt").write_text("By Ann, CC BY 4.0\n", encoding="utf-8")
     assert dict(gather(read_samples([folder]), settings(), None).sources) == {"lines": "By Ann, CC BY 4.0"}
     assert gather([replace(s, source=Stored(s.source.file())) for s in samples(4)], settings(), None).sources == {}
+
+
+def synthetic(count: int) -> list[Sample]:
+    """Drawn lines of a collection of their own."""
+    return [replace(s, id=f"synth/{s.id}", collection="synth", split="") for s in samples(count, validation=0)]
+
+
+def test_an_epoch_takes_every_real_line_and_as_many_synthetic_ones_as_their_share_says() -> None:
+    lines = gather(samples(6), settings(), None, synthetic(10))
+    assert (len(lines.training), len(lines.validation), lines.synthetic) == (16, 2, 10)
+    chosen = lines.of_epoch(0.4, np.random.default_rng(1))
+    assert chosen[:6] == list(range(6))
+    assert len(chosen) == len(set(chosen)) == lines.epoch_size(0.4) == 10
+    assert all(lines.training[i].sample.collection == "synth" for i in chosen[6:])
+    assert chosen == lines.of_epoch(0.4, np.random.default_rng(1))
+    assert any(chosen != lines.of_epoch(0.4, np.random.default_rng(seed)) for seed in (2, 3, 4))
+
+
+def test_a_share_that_asks_for_more_synthetic_lines_than_there_are_takes_all_and_0_takes_none() -> None:
+    lines = gather(samples(6), settings(), None, synthetic(3))
+    assert lines.of_epoch(0.9, np.random.default_rng(1)) == list(range(9))
+    assert lines.of_epoch(0, np.random.default_rng(1)) == list(range(6))
+    assert gather(samples(6), settings(), None).of_epoch(0.3, np.random.default_rng(1)) == list(range(6))
+
+
+def test_synthetic_lines_alone_are_told_not_to_be_enough() -> None:
+    with pytest.raises(GroundTruthError, match="all lines to learn from are synthetic"):
+        gather(samples(0), settings(), None, synthetic(3))

@@ -15,6 +15,7 @@ from uncial.cli_data import app as data
 from uncial.cli_evaluate import evaluate
 from uncial.cli_model import export, model
 from uncial.cli_read import read
+from uncial.cli_synth import synth
 from uncial.cli_train import train
 from uncial.errors import UncialError
 
@@ -66,7 +67,7 @@ def uncial(
     """
 
 
-for command in (read, evaluate, train, export, model):
+for command in (read, evaluate, train, synth, export, model):
     app.command()(command)
 app.add_typer(data, name="data")
 

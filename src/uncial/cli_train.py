@@ -29,6 +29,10 @@ def train(
     epochs: Annotated[int | None, typer.Option(metavar="E", help="Budget in passes over the lines.")] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings in TOML.")] = None,
     settings: Settings = None,
+    synthetic: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DATA", help="Drawn lines (uncial synth) to mix in by synthetic_share (0.3)."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that was stopped.")] = False,
 ) -> None:
     """Train on ground truth and keep the best network as a bundle.
@@ -41,11 +45,19 @@ def train(
     from uncial.sources import read_samples
 
     samples = read_samples(data)
+    drawn = read_samples(synthetic) if synthetic else []
     with needs_extra("train", "training", "torch", "onnx"):
         from uncial.train import train as run
     try:
         with TrainingScreen() as watch:
-            bundle = run(samples, out, chosen, start=start, changes=changes, resume=resume, watch=watch)
+            how: dict[str, Any] = {
+                "synthetic": drawn,
+                "start": start,
+                "changes": changes,
+                "resume": resume,
+                "watch": watch,
+            }
+            bundle = run(samples, out, chosen, **how)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(kept(out)) from None
     show_trained(bundle)

@@ -75,6 +75,7 @@ def train(
     out: Path,
     config: TrainConfig,
     *,
+    synthetic: Sequence[Sample] = (),
     start: Path | None = None,
     changes: Mapping[str, Any] = MappingProxyType({}),
     resume: bool = False,
@@ -86,6 +87,7 @@ def train(
         samples: lines of ground truth; those without a split get one by page. Test lines are never touched.
         out: folder of the bundle. Checkpoint, log and list of left-out lines go into the folder `<out>.run` beside it.
         config: all settings; `start` decides network and preprocessing where it is given.
+        synthetic: drawn lines, of which each epoch takes others, as many as `synthetic_share` says.
         start: bundle to start from instead of chance; graphemes that both alphabets hold keep their weights.
         changes: settings of the network that shall differ from those of `start`; weights that still fit are kept.
         resume: go on from the checkpoint in `<out>.run`.
@@ -111,7 +113,7 @@ def train(
         network = from_dict(CRNNConfig, {**to_dict(old.architecture), **changes}, "network")
         config = replace(config, network=network, line_image=old.line_image)
     check_parts(config.network)  # now, since decoding the lines may take minutes
-    lines = gather(samples, config, old.alphabet if old else None)
+    lines = gather(samples, config, old.alphabet if old else None, synthetic)
     run = _Run(lines, config, out, watch)
     table = lines.left_out_table().encode()
     if run.ranks.rank == 0:
@@ -136,6 +138,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         self.ranks = Ranks.join(config.device)
         self.learner = Learner(config, lines.alphabet.size, self.ranks)
         room = int(config.memory_gb * 2**30)
+        self.epoch_lines = lines.epoch_size(config.synthetic_share)
         self.training = BatchMaker(lines.training, config.network, config.line_image, room)
         self.validation = BatchMaker(lines.validation, config.network, config.line_image, room // 8)
         self.course = Course()
@@ -146,7 +149,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         """Share of the budget that is used, 0 to 1."""
         if self.config.minutes:
             return min(1.0, self.course.seconds / (self.config.minutes * 60))
-        return min(1.0, self.course.lines / (self.config.epochs * len(self.lines.training)))
+        return min(1.0, self.course.lines / (self.config.epochs * self.epoch_lines))
 
     def go(self) -> None:
         """Learn until the budget is used, with validations, checkpoints and the log on the way."""
@@ -175,8 +178,11 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
     def through_plan(self) -> Iterator[None]:
         """What is left of the present epoch, step by step."""
         course, seeds = self.course, (self.config.seed, self.course.epoch)
-        widths = self.training.widths(self.config.augment, seeds)
-        plan = self.ranks.share(plan_batches(widths, self.config.batch_lines, np.random.default_rng(seeds)))
+        rng = np.random.default_rng(seeds)
+        chosen = self.lines.of_epoch(self.config.synthetic_share, rng)
+        widths = self.training.widths(self.config.augment, seeds, chosen)
+        batches = plan_batches(widths, self.config.batch_lines, rng)
+        plan = self.ranks.share([[chosen[index] for index in batch] for batch in batches])
         for batch in self.training.epoch(plan[course.batch :], self.config.augment, seeds):
             loss = self.learner.learn(batch, course.step, self.done)
             seen = int(self.ranks.sum(len(batch.widths)))
@@ -204,7 +210,11 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         """Write the averaged network as the bundle."""
         facts = {
             "training": to_dict(self.config),
-            "lines": {"train": len(self.lines.training), "val": len(self.lines.validation)},
+            "lines": {
+                "train": len(self.lines.training),
+                "synthetic": self.lines.synthetic,
+                "val": len(self.lines.validation),
+            },
             "course": asdict(self.course),
             "sources": dict(self.lines.sources),
         }
@@ -237,7 +247,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
             loss, speed = self._lately()
             self.run_log.add(
                 step=self.course.step,
-                epoch=round(self.course.lines / len(self.lines.training), 3),
+                epoch=round(self.course.lines / self.epoch_lines, 3),
                 lines=self.course.lines,
                 seconds=round(self.course.seconds),
                 loss=f"{loss:.5f}",
@@ -251,7 +261,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         if self.ranks.rank == 0:
             mean, speed = self._lately()
             left = self.course.seconds / self.done * (1 - self.done) if self.done else None
-            epoch = self.course.lines / len(self.lines.training)
+            epoch = self.course.lines / self.epoch_lines
             course = self.course
             self.watch(Progress(course.step, epoch, self.done, mean, speed, left, course.cer, course.best_cer, note))
 

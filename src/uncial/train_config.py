@@ -24,6 +24,7 @@ class TrainConfig:
         clip: longest gradient.
         averaging: decay a step of the moving average of the weights, which is what validates and is kept.
         shortcut_weight: share of the shortcut head in the loss.
+        synthetic_share: of the lines of each epoch, taken from the synthetic ones, others in each; 0 uses none.
         rarest: graphemes that occur less often are left out of the alphabet, and their lines out of training.
         validation_lines: at most so many are read in a validation, spread evenly; 0: all.
         validate_minutes: between validations.
@@ -48,6 +49,7 @@ class TrainConfig:
     clip: float = 5.0
     averaging: float = 0.999
     shortcut_weight: float = 0.1
+    synthetic_share: float = 0.3
     rarest: int = 1
     validation_lines: int = 2000
     validate_minutes: float = 10.0
@@ -70,8 +72,10 @@ class TrainConfig:
             raise ValueError(f"{', '.join(negative)} must not be negative")
         if self.batch_lines < 1 or not self.clip or self.seed >= 2**32:
             raise ValueError("batch_lines is at least 1, clip above 0, and seed below 2**32")
-        if not 0 <= self.averaging < 1 or not 0 <= self.warmup < 1:
-            raise ValueError("averaging and warmup lie in [0, 1)")
+        shares = {"averaging": self.averaging, "warmup": self.warmup, "synthetic_share": self.synthetic_share}
+        beyond = [name for name, share in shares.items() if not 0 <= share < 1]
+        if beyond:
+            raise ValueError(f"{', '.join(beyond)} lies in [0, 1)")
         if not self.minutes and not self.epochs:
             raise ValueError("a training needs a budget: minutes or epochs above 0")
         if self.network.height != self.line_image.height:

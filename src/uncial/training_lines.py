@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from io import StringIO
 
+import numpy as np
+
 from uncial.alphabet import Alphabet
 from uncial.errors import GroundTruthError, ImageError
 from uncial.lineimage import line_image
@@ -27,6 +29,7 @@ class TrainingLines:
         validation: lines to choose by.
         alphabet: what the network will spell.
         left_out: (id, reason) of each line that cannot be used.
+        synthetic: how many of `training` are synthetic; they stand last.
         sources: what each collection of training lines tells of its origin, licence and attribution, where it does.
     """
 
@@ -35,13 +38,26 @@ class TrainingLines:
     alphabet: Alphabet
     left_out: tuple[tuple[str, str], ...]
     sources: Mapping[str, str] = field(default_factory=dict)
+    synthetic: int = 0
+
+    def epoch_size(self, share: float) -> int:
+        """Lines of an epoch: all real ones, and so many synthetic ones that they make up the share, if there are."""
+        real = len(self.training) - self.synthetic
+        return real + min(self.synthetic, round(real * share / (1 - share)))
+
+    def of_epoch(self, share: float, rng: np.random.Generator) -> list[int]:
+        """Indices of an epoch's lines: all real ones, and synthetic ones drawn by the generator."""
+        real = len(self.training) - self.synthetic
+        drawn = rng.permutation(self.synthetic)[: self.epoch_size(share) - real] + real
+        return [*range(real), *sorted(drawn.tolist())]
 
     def summary(self) -> str:
         """One sentence: how many lines of each kind, and what was left out, by reason."""
         reasons = Counter(re.split("[:;]", reason)[0] for _, reason in self.left_out)
         out = "; ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
+        drawn = f" ({self.synthetic:,} synthetic)" if self.synthetic else ""
         return (
-            f"{len(self.training):,} lines to learn from, {len(self.validation):,} to choose by, "
+            f"{len(self.training):,} lines to learn from{drawn}, {len(self.validation):,} to choose by, "
             f"{len(self.alphabet.graphemes)} graphemes; left out: {out or 'none'}"
         )
 
@@ -53,19 +69,22 @@ class TrainingLines:
         return table.getvalue()
 
 
-def gather(samples: Sequence[Sample], config: TrainConfig, base: Alphabet | None) -> TrainingLines:
+def gather(
+    samples: Sequence[Sample], config: TrainConfig, base: Alphabet | None, synthetic: Sequence[Sample] = ()
+) -> TrainingLines:
     """Sort samples into training and validation lines, and choose the alphabet.
 
     Args:
         samples: any lines; test lines are passed over.
         config: of the training; preprocessing, network and `rarest` count here.
         base: alphabet of the bundle to start from, whose graphemes stay in front; None: from the texts alone.
+        synthetic: drawn lines, all to learn from, whatever their split; they may bring graphemes to the alphabet.
 
     Raises:
         GroundTruthError: no training or no validation line is left, or two lines have the same id.
     """
     chosen = {
-        "train": [s for s in samples if split_of(s) == "train"],
+        "train": [*(s for s in samples if split_of(s) == "train"), *synthetic],
         "val": [s for s in samples if split_of(s) == "val"],
     }
     left_out: list[tuple[str, str]] = []
@@ -99,7 +118,12 @@ def gather(samples: Sequence[Sample], config: TrainConfig, base: Alphabet | None
                 f"no line to {purpose}: {len(chosen[split])} in split '{split}', none usable"
                 + (f"; first reason: {left_out[0][0]}: {left_out[0][1]}" if left_out else "; add lines or pages")
             )
-    return TrainingLines(usable["train"], usable["val"], alphabet, tuple(left_out), _sources(usable["train"]))
+    drawn = {sample.id for sample in synthetic}
+    count = sum(line.sample.id in drawn for line in usable["train"])
+    if count == len(usable["train"]):
+        raise GroundTruthError("all lines to learn from are synthetic; name them as ground truth, or add real ones")
+    sources = _sources(usable["train"])
+    return TrainingLines(usable["train"], usable["val"], alphabet, tuple(left_out), sources, count)
 
 
 def _sources(lines: Sequence[TrainingLine]) -> dict[str, str]:

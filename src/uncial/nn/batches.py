@@ -119,15 +119,19 @@ class BatchMaker:
             torch.tensor([len(text) for text in classes]),
         )
 
-    def widths(self, variation: AugmentConfig | None, seeds: Sequence[int] = ()) -> list[int]:
-        """The width of each line's image in pixels, as `batch` will make it with the same arguments."""
+    def widths(
+        self, variation: AugmentConfig | None, seeds: Sequence[int] = (), chosen: Sequence[int] | None = None
+    ) -> list[int]:
+        """The width of each line's image in pixels, as `batch` will make it; of the chosen lines, or of all."""
+        chosen = range(len(self.lines)) if chosen is None else chosen
+        lines = [self.lines[index] for index in chosen]
         if variation is None:
-            return [line.width for line in self.lines]
+            return [line.width for line in lines]
         drawn = (
             augmented_width(line.width, np.random.default_rng((*seeds, index)), variation)
-            for index, line in enumerate(self.lines)
+            for index, line in zip(chosen, lines, strict=True)
         )
-        return [w if self._fits(line, w) else line.width for line, w in zip(self.lines, drawn, strict=True)]
+        return [w if self._fits(line, w) else line.width for line, w in zip(lines, drawn, strict=True)]
 
     def epoch(
         self, batches: Sequence[Sequence[int]], variation: AugmentConfig | None, seeds: Sequence[int] = ()
