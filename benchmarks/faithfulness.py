@@ -1,12 +1,15 @@
 """Does the saliency tell the truth? Hide the pixels it names, and as many others, and see what becomes of the letter.
 
-    OMP_NUM_THREADS=1 python benchmarks/faithfulness.py DATA... [-m BUNDLE] [--letters 200] [--split val]
+    OMP_NUM_THREADS=1 python benchmarks/faithfulness.py DATA... [-m BUNDLE] [--letters 200] [--by gradient]
 
 From lines of the split, drawn by lot, up to eight letters each that were read with a posterior of at least one half (a
 letter that was not recognised has no posterior to lose) and are no spaces. For each of them a share of the ink in its
 slices is painted over with paper: first the pixels of the greatest weights, then as many pixels of ink drawn by lot from
 the same window, which holds the letter and its neighbours, then as many drawn by lot from the ink of the letter's own
 slices. Printed are the medians of its posterior, and how often the named pixels cost it more than the others.
+
+The saliency of `uncial explain` is gradient times input. With `--by occlusion` the pixels are named by hiding squares of
+8 x 8 pixels one after the other, for comparison.
 """
 
 import argparse
@@ -27,6 +30,7 @@ from uncial.sources import read_samples
 
 LETTERS_OF_A_LINE = 8
 SURE = 0.5
+SQUARE = 8  # pixels
 HOW = ("as read", "without the pixels named", "without as many of the window's ink", "without as many of its own ink")
 
 
@@ -37,6 +41,7 @@ def main() -> None:
     options.add_argument("-m", "--model", type=Path)
     options.add_argument("--letters", type=int, default=200)
     options.add_argument("--split", default="val")
+    options.add_argument("--by", choices=("gradient", "occlusion"), default="gradient")
     chosen = options.parse_args()
     torch.set_num_threads(1)
     bundle = load_bundle(chosen.model)
@@ -46,14 +51,14 @@ def main() -> None:
     rng = np.random.default_rng(0)
     rows: list[list[float]] = []
     for n in rng.permutation(len(samples)):
-        rows += letters(bundle, network, recognizer, samples[n].image(), rng)
+        rows += letters(bundle, network, recognizer, samples[n].image(), rng, chosen.by)
         if len(rows) >= chosen.letters:
             break
     report(np.array(rows[: chosen.letters]))
 
 
 def letters(
-    bundle: Bundle, network: CRNN, recognizer: Recognizer, gray: np.ndarray, rng: np.random.Generator
+    bundle: Bundle, network: CRNN, recognizer: Recognizer, gray: np.ndarray, rng: np.random.Generator, by: str
 ) -> list[list[float]]:
     """The posteriors of some letters of a line, in the order of HOW."""
     transcript = recognizer.read_line(gray)
@@ -66,9 +71,29 @@ def letters(
     some = [places[n] for n in sorted(rng.permutation(usable)[:LETTERS_OF_A_LINE])]
     if not some:
         return []
-    strongest, drawn = pixels_to_hide(hidden, some, hidden.pixel_weights(some)[1])
+    weights = hidden.pixel_weights(some)[1] if by == "gradient" else weights_by_occlusion(hidden, some)
+    strongest, drawn = pixels_to_hide(hidden, some, weights)
     masks = (torch.zeros_like(drawn), strongest, drawn, own_ink(hidden, some, strongest, rng))
     return torch.stack([hidden.without_pixels(some, mask) for mask in masks], dim=1).tolist()
+
+
+def weights_by_occlusion(hidden: HiddenParts, places: list[Place]) -> torch.Tensor:
+    """(N, H, V) the natural-log posterior that each square of pixels carries, shared out among its ink."""
+    lefts, width = hidden.windows(places)
+    height = hidden.picture.shape[2]
+    pixels = torch.stack([hidden.picture[0, 0, :, left : left + width] for left in lefts])
+    weights = torch.zeros_like(pixels)
+    nothing = torch.zeros_like(pixels, dtype=torch.bool)
+    before = hidden.without_pixels(places, nothing).log()
+    for top in range(0, height, SQUARE):
+        for left in range(0, width, SQUARE):
+            square = (slice(None), slice(top, top + SQUARE), slice(left, left + SQUARE))
+            mask = nothing.clone()
+            mask[square] = True
+            lost = before - hidden.without_pixels(places, mask).log()
+            ink_there = pixels[square].sum((1, 2)).clamp(min=1)
+            weights[square] = pixels[square] * (lost / ink_there)[:, None, None]
+    return weights
 
 
 def own_ink(
