@@ -15,7 +15,7 @@ from uncial.alphabet import BLANK
 from uncial.nn.crnn import CRNN
 
 AT_ONCE = 32  # copies of a line in one batch; bounds memory, more is not quicker
-MOST_GROUPS = 96  # of slices, hidden one after the other
+MOST_GROUPS = 128  # of slices, hidden one after the other
 WINDOW = 64  # pixels left and right of a letter's peak in which pixels are asked for
 
 

@@ -43,7 +43,7 @@ function el(tag, props = {}, ...children) {
 const shown = (grapheme) => (grapheme === "" ? "∅" : grapheme === " " ? "␣" : grapheme);
 const said = (grapheme) => (grapheme === "" ? "blank" : grapheme === " " ? "space" : grapheme);
 const percent = (p) => (p > 0 && p < 0.005 ? "< 1" : p > 0.995 && p < 1 ? "> 99" : String(Math.round(100 * p))) + "\u202f%";
-const number = (v) => (Object.is(v, -0) ? 0 : v).toFixed(2).replace("-", "−");
+const number = (v) => v.toFixed(2).replace(/^-(?=0\.00$)/, "").replace("-", "−");
 const clamp = (v, low, high) => Math.min(Math.max(v, low), high);
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 

@@ -2,7 +2,14 @@
 
 const point = { x: 0, y: 0 }; // of the picture; every layer shows its value nearest to it
 let layerShown = 0;
-const filterShown = facts.layers.map(() => 0);
+// At first the filter that tells places apart most: the one whose answers vary most along this line.
+const filterShown = facts.layers.map((layer) => {
+  const spread = layer.filters.map((_, n) => {
+    const { raw } = array(layer.maps).part(n), mean = raw.reduce((a, b) => a + b, 0) / raw.length;
+    return raw.reduce((a, b) => a + (b - mean) ** 2, 0);
+  });
+  return spread.indexOf(Math.max(...spread));
+});
 
 const valueAt = (layer) => {
   const { size, step, start } = layer.field, [, rows, columns] = layer.maps.shape;
@@ -77,7 +84,7 @@ function showPatches(layer, n) {
     if (found.length < 6 && found.every(([r, c]) => Math.abs(c - place[1]) * layer.field.step[1] > Math.max(layer.field.size[1], 16))) found.push(place);
   }
   $("patches").replaceChildren(...found.map(([row, column]) => {
-    const field = fieldOf(layer, row, column), room = Math.max(field.width, 20), left = Math.round(field.left - (room - field.width) / 2);
+    const field = fieldOf(layer, row, column), room = Math.max(field.width, 32), left = Math.round(field.left - (room - field.width) / 2);
     const crop = photo(left, room, `Where the filter answers ${number(map.at(row * columns + column))}`);
     const frame = el("span", { className: "frame", "aria-hidden": "true" });
     Object.assign(frame.style, { left: `${(100 * (field.left - left)) / room}%`, width: `${(100 * field.width) / room}%`,
@@ -115,16 +122,18 @@ function showLens() {
   if (!layer) return;
   const n = filterShown[facts.layers.indexOf(layer)], [row, column] = valueAt(layer), [kh, kw] = layer.kernel;
   const field = fieldOf(layer, row, column), weights = layer.weights[n][0];
-  const around = 4, cells = [];
+  const around = 4, cells = [], [down, across] = layer.stride;
   for (let y = field.top - around; y < field.top + kh + around; y++) {
     for (let x = field.left - around - 3; x < field.left + kw + around + 3; x++) {
       const outside = x < 0 || y < 0 || x >= width || y >= height;
       const under = x >= field.left && x < field.left + kw && y >= field.top && y < field.top + kh;
-      const cell = el("i", { className: `${outside ? "padding" : ""} ${under ? "under" : ""}` });
+      const next = x >= field.left + across && x < field.left + across + kw && y >= field.top && y < field.top + kh;
+      const cell = el("i", { className: `${outside ? "padding" : ""} ${under ? "under" : ""} ${next ? "next" : ""}` });
       cell.style.setProperty("--ink", inkAt(x, y));
       cells.push(cell);
     }
   }
+  $("lens-stride").textContent = `The filter stands on the framed pixels; the dotted ones are its next place, ${across} further to the right. At the end of a row it goes ${down} down. Dashed squares are padding, zeros around the picture.`;
   $("lens-view").style.setProperty("--columns", kw + 2 * around + 6);
   $("lens-view").replaceChildren(...cells);
   let sum = 0;

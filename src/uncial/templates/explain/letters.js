@@ -1,7 +1,7 @@
 // Context decides; saliency; and the reading as a row of letters to choose from.
 
 const letters = facts.letters;
-const cropOf = (letter, room = 6) => photo(Math.round(letter.left) - room, Math.round(letter.right - letter.left) + 2 * room, `Where ${said(letter.grapheme)} was read`);
+const cropOf = (letter, room = 18) => photo(Math.round(letter.left) - room, Math.round(letter.right - letter.left) + 2 * room, `Where ${said(letter.grapheme)} was read`);
 
 /** The reading as buttons; one of them is in the order of the tab key, the arrow keys lead to the others. */
 function letterRow(host, label) {
@@ -59,7 +59,7 @@ function showSaliency() {
   const carried = raster(columns, rows, (x, y) => {
     const i = y * columns + x, weight = weights.raw[i] / most, ink = inkAt(x + left, y);
     if (Math.abs(weight) < 0.04) return ["soft", 0.35 * ink];
-    return [weight < 0 ? "orange" : "blue", 0.35 + 0.65 * Math.sqrt(Math.abs(weight))];
+    return weight < 0 ? ["orange", 0.5 * Math.sqrt(-weight)] : ["blue", 0.35 + 0.65 * Math.sqrt(weight)];
   }, `Pixels that spoke for ${said(letter.grapheme)}`);
   const frame = () => {
     const node = el("span", { className: "frame", "aria-hidden": "true" });
@@ -68,7 +68,7 @@ function showSaliency() {
   };
   $("saliency-view").replaceChildren(
     el("figure", {}, el("span", { className: "crop" }, before, frame()), el("figcaption", {}, painted ? `The line with the ${hidden} pixels painted over` : "The line; the frame is the letter’s time steps")),
-    el("figure", {}, el("span", { className: "crop" }, carried, frame()), el("figcaption", {}, "Dark blue spoke for the letter, orange against it, gray did not matter")));
+    el("figure", {}, el("span", { className: "crop" }, carried, frame()), el("figcaption", {}, "Dark blue spoke for the letter, pale orange against it, gray did not matter")));
   const bar = (name, p) => el("div", { className: "proof" }, el("span", {}, name), guessBar([letter.grapheme, p]));
   $("saliency-proof").replaceChildren(bar("as read", letter.posterior), bar(`without the ${hidden} pixels named`, posterior), bar(`without ${hidden} other pixels of ink, drawn by lot`, random));
 }

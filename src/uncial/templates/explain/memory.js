@@ -80,13 +80,13 @@ function showReach(s) {
   }));
   const far = (from, by) => {
     let furthest = 0;
-    for (let g = from + by, n = 1; g >= 0 && g < groups; g += by, n++) if (bars[g] >= 0.05) furthest = n * group;
+    for (let g = from + by, n = 1; g >= 0 && g < groups; g += by, n++) if (bars[g] >= 0.02) furthest = n * group;
     return furthest;
   };
   const left = far(own, -1), right = far(own, 1);
-  const told = (n, side) => (n ? `${n} slices (${n * facts.sliceWidth} pixels) to the ${side}` : `nothing to the ${side}`);
-  $("reach-words").textContent = `Reach of slice ${s + 1}: hiding a slice moves what is read here by 5 percentage points or more as far as ` +
-    `${told(left, "left")} and ${told(right, "right")}. The tallest bar is ${percent(Math.max(...bars))}.`;
+  const told = (n, side) => `${n} slice${n === 1 ? "" : "s"} to the ${side} (${n * facts.sliceWidth} pixels)`;
+  $("reach-words").textContent = `Slice ${s + 1} looks ${told(left, "left")} and ${told(right, "right")}: so far away, hiding ` +
+    `${group > 1 ? `${group} slices` : "a slice"} still moves the posteriors here by 2 percentage points or more. The tallest bar is ${percent(Math.max(...bars))}.`;
 }
 
 const reachBars = el("div", { id: "reach", className: "bars", role: "img", "aria-label": "How far hiding each slice moves the reading of the chosen one" });

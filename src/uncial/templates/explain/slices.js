@@ -11,10 +11,12 @@ slicePhoto.style.setProperty("--slice", `calc(var(--zoom) * ${facts.sliceWidth}p
 sliceStrip.inner.append(slicePhoto);
 const sliceMark = sliceStrip.mark();
 
-/** (rows, S) how many features each slice kept from each row. */
+/** (rows, S) how many features each slice kept from each row; one that found nothing in any row came from none. */
 function keptFrom() {
   const counts = Array.from({ length: facts.slices.height }, () => new Array(sliceCount).fill(0));
-  for (let s = 0; s < sliceCount; s++) for (let f = 0; f < featureCount; f++) counts[keptRows.raw[s * featureCount + f]][s]++;
+  for (let s = 0; s < sliceCount; s++) for (let f = 0; f < featureCount; f++) {
+    if (features.raw[s * featureCount + f]) counts[keptRows.raw[s * featureCount + f]][s]++;
+  }
   return counts;
 }
 const rowCounts = keptRows && keptFrom();
@@ -50,12 +52,14 @@ function showSlice() {
     $("slice-rows").replaceChildren(el("p", { className: "caption" }, `${featureCount} features of this slice`), squares([...own.raw].map((v) => v * own.scale), columns, most, "The features of this slice", 9));
     return;
   }
+  const silent = featureCount - rowCounts.reduce((sum, counts) => sum + counts[s], 0);
   $("slice-rows").replaceChildren(...rowCounts.map((counts, row) => {
     const values = [...own.raw].map((v, f) => (keptRows.raw[s * featureCount + f] === row ? v * own.scale : 0));
     return el("div", { className: "kept" },
       el("span", { className: "label" }, `row ${row + 1}${row === 0 ? ", top" : row === rowCounts.length - 1 ? ", bottom" : ""}`),
       squares(values, columns, most, `Features kept from row ${row + 1}`, 9),
-      el("span", { className: "count" }, `${counts[s]} of ${featureCount}`));
-  }).filter((_, row) => rowCounts.length <= 8 || rowCounts[row][s]));
+      el("span", { className: "count" }, `${counts[s]} features`));
+  }).filter((_, row) => rowCounts.length <= 8 || rowCounts[row][s]),
+  el("p", { className: "caption" }, `A square is a feature, the larger the stronger, in the row where it was strongest. ${silent} of ${featureCount} features found nothing in this slice.`));
 }
 follow(showSlice);
