@@ -176,6 +176,18 @@ function stepBy(across, down, layer = facts.layers[layerShown]) {
   return inside;
 }
 
+/** Go to the place within a letter where the chosen filter answers most strongly. */
+function lookAt(letter) {
+  const layer = facts.layers[layerShown], map = array(layer.maps).part(filterShown[layerShown]), columns = map.shape[1];
+  let best = -Infinity;
+  map.raw.forEach((value, i) => {
+    const middle = middleOf(layer, Math.floor(i / columns), i % columns);
+    if (value <= best || Math.abs(middle.x - (letter.left + letter.right) / 2) > Math.max(8, layer.field.step[1])) return;
+    best = value;
+    Object.assign(point, middle);
+  });
+}
+
 let fieldStrip, fieldMark, fieldValue, setAcross, setDown;
 if (facts.layers.length) {
   fieldStrip = strip($("field"), (x, event) => {
@@ -212,12 +224,12 @@ if (facts.layers.length) {
     event.preventDefault();
     stepBy(...move, lensLayer);
   });
-  const first = facts.letters[0];
-  Object.assign(point, { x: first ? (first.left + first.right) / 2 : width / 2, y: height / 2 });
+  point.x = width / 2;
+  point.y = height / 2;
   showLayer(0);
   follow((part) => {
     if (!("letter" in part) || part.letter < 0) return;
-    point.x = (facts.letters[part.letter].left + facts.letters[part.letter].right) / 2;
+    lookAt(facts.letters[part.letter]);
     showPoint();
   });
 } else {

@@ -56,7 +56,7 @@ function showLetter() {
   [...written.children].forEach((name, n) => name.classList.toggle("chosen", n === chosen.letter));
   symbols.forEach((symbol, t) => symbol.classList.toggle("chosen", t >= letter.start && t < letter.end));
   $("runners-up").replaceChildren(
-    el("p", { className: "caption" }, `“${said(letter.grapheme)}”: time steps ${letter.start + 1} to ${letter.end}, surest at ${letter.peak + 1}. Its posterior there, and the runners-up:`),
+    el("p", { className: "caption" }, `“${said(letter.grapheme)}”: time step${letter.end - letter.start > 1 ? `s ${letter.start + 1} to ${letter.end}, surest at` : ""} ${letter.peak + 1}. Its posterior there, and the runners-up:`),
     guessBar([letter.grapheme, letter.posterior], "first"), ...letter.others.map((other) => guessBar(other)));
 }
 follow(showLetter);
