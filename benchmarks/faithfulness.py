@@ -2,14 +2,14 @@
 
     OMP_NUM_THREADS=1 python benchmarks/faithfulness.py DATA... [-m BUNDLE] [--letters 200] [--by gradient]
 
-From lines of the split, drawn by lot, up to eight letters each that were read with a posterior of at least one half (a
-letter that was not recognised has no posterior to lose) and are no spaces. For each of them a share of the ink in its
-slices is painted over with paper: first the pixels of the greatest weights, then as many pixels of ink drawn by lot from
-the same window, which holds the letter and its neighbours, then as many drawn by lot from the ink of the letter's own
-slices. Printed are the medians of its posterior, and how often the named pixels cost it more than the others.
+From lines of the split, drawn by lot, up to eight letters each that were read with a posterior of at least one half
+(a letter that was not recognised has no posterior to lose) and are no spaces. For each of them a share of the ink in
+its slices is painted over with paper: first the pixels of the greatest weights, then as many pixels of ink drawn by
+lot from the same window, which holds the letter and its neighbours, then as many drawn by lot from the ink of the
+letter's own slices. Printed are the medians of its posterior, and how often the named pixels cost it more.
 
-The saliency of `uncial explain` is gradient times input. With `--by occlusion` the pixels are named by hiding squares of
-8 x 8 pixels one after the other, for comparison.
+The saliency of `uncial explain` is gradient times input. With `--by occlusion` the pixels are named by hiding squares
+of 8 x 8 pixels one after the other, for comparison; that takes a hundred times as long.
 """
 
 import argparse
@@ -96,9 +96,7 @@ def weights_by_occlusion(hidden: HiddenParts, places: list[Place]) -> torch.Tens
     return weights
 
 
-def own_ink(
-    hidden: HiddenParts, places: list[Place], like: torch.Tensor, rng: np.random.Generator
-) -> torch.Tensor:
+def own_ink(hidden: HiddenParts, places: list[Place], like: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     """As many pixels as `like` holds, drawn by lot from the ink of each letter's own slices and one on either side."""
     lefts, width = hidden.windows(places)
     masks = torch.zeros_like(like)

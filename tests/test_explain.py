@@ -89,8 +89,10 @@ def test_every_mix_of_parts_can_be_watched_and_hidden_from(network: CRNN) -> Non
     seen = trace(network, picture)
     logits, _ = network(picture, torch.tensor([41]))
     torch.testing.assert_close(seen.logits, logits)
-    ways = 0 if network.config.recurrent == "none" else network.config.recurrent_layers * (
-        2 if network.config.bidirectional else 1
+    ways = (
+        0
+        if network.config.recurrent == "none"
+        else network.config.recurrent_layers * (2 if network.config.bidirectional else 1)
     )
     assert len(seen.memory) == ways
     field = seen.layers[-1].field if seen.layers else PICTURE

@@ -156,9 +156,7 @@ def pixels_to_hide(hidden: "HiddenParts", places: "list[Place]", weights: "Tenso
     strongest, drawn = torch.zeros(2, *weights.shape, dtype=torch.bool)
     for n, (place, left) in enumerate(zip(places, lefts, strict=True)):
         inked = hidden.picture[0, 0, :, left : left + width] >= INKED
-        own = slice(
-            max(0, (place.first - 1) * hidden.slice_width - left), (place.last + 1) * hidden.slice_width - left
-        )
+        own = slice(max(0, (place.first - 1) * hidden.slice_width - left), (place.last + 1) * hidden.slice_width - left)
         count = max(1, round(HIDDEN_SHARE * float(inked[:, own].sum())))
         strongest[n].view(-1)[weights[n].flatten().topk(count).indices] = True
         lots = torch.rand(inked.shape, generator=generator) + inked  # ink before paper

@@ -118,8 +118,8 @@ class Reach:
     """How much the reading of each slice depends on every other.
 
     Attributes:
-        change: (G, S) how far the posteriors at a slice move when a group of slices is replaced by blank paper: half the
-            sum of absolute differences, mean over the slice's time steps, in [0, 1].
+        change: (G, S) how far the posteriors at a slice move when a group of slices is replaced by blank paper: half
+            the sum of absolute differences, mean over the slice's time steps, in [0, 1].
         group: slices in a group; the last may have fewer.
     """
 
@@ -206,6 +206,7 @@ class Explanation:
         memory: the directions of the recurrent layers, from the first layer up, forward before backward.
         reach: how far slices look.
         letters: for each grapheme of the transcript.
+        about: what was explained, for people: {"image": ..., ...}.
     """
 
     image: NDArray[np.uint8]

@@ -96,8 +96,8 @@ class HiddenParts:
         """How much each pixel of ink around a letter speaks for it.
 
         Gradient times input (Shrikumar et al. 2017, "Learning important features through propagating activation
-        differences", section 2). Averaging the gradient over weaker inks, and hiding squares of pixels one after the
-        other, named pixels no better and took longer; see `benchmarks/faithfulness.py`. Unit: natural-log posterior.
+        differences", section 2). Averaging the gradient over weaker inks, or over neighbouring pixels, named pixels no
+        better; see `benchmarks/faithfulness.py` for the measure. Unit: natural-log posterior.
 
         Returns:
             The first column of each window, and (N, H, V) weights of the windows.
@@ -125,9 +125,7 @@ class HiddenParts:
         found, done = [], 0
         for some, crop in self._crops(places):
             painted = crop.pixels.clone()
-            painted[crop.window] = torch.where(
-                hidden[done : done + len(some)].flatten(), 0, painted[crop.window]
-            )
+            painted[crop.window] = torch.where(hidden[done : done + len(some)].flatten(), 0, painted[crop.window])
             done += len(some)
             posteriors = self.network.context_logits(*self._spliced(painted, crop)).softmax(2)
             found += [posteriors[n, p.start : p.end, p.class_].max() for n, p in enumerate(some)]
@@ -168,7 +166,9 @@ class HiddenParts:
         need = min(slices, -(-window // across) + 1 + 4 * self.overlap)
         padded = torch.nn.functional.pad(self.picture, (0, slices * across - self.picture.shape[3]))
         for n in range(0, len(places), AT_ONCE):
-            firsts = [min(max(start // across - 2 * self.overlap, 0), slices - need) for start in starts[n : n + AT_ONCE]]
+            firsts = [
+                min(max(start // across - 2 * self.overlap, 0), slices - need) for start in starts[n : n + AT_ONCE]
+            ]
             pixels = torch.cat([padded[:, :, :, f * across : (f + need) * across] for f in firsts])
             columns = torch.arange(need * across) + torch.tensor(firsts)[:, None] * across
             begin = torch.tensor(starts[n : n + AT_ONCE])[:, None]

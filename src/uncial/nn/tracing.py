@@ -64,9 +64,7 @@ class _Watcher(TorchFunctionMode):
             seen = _grown(seen, _pair(weight.shape[2:]), _pair(stride), _pair(padding))
             ones = torch.ones(len(weight))
             shift = torch.zeros(len(weight)) if bias is None else bias
-            self.convolutions.append(
-                _Convolution(weight, _pair(stride), _pair(padding), seen, result, ones, shift)
-            )
+            self.convolutions.append(_Convolution(weight, _pair(stride), _pair(padding), seen, result, ones, shift))
         elif "max_pool2d" in name:
             size = _pair(args[1] if len(args) > 1 else kwargs["kernel_size"])
             seen = _grown(seen, size, size, (0, 0))
