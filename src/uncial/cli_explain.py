@@ -31,13 +31,16 @@ def explain(
     slices become text, and the pixels that carried each letter. It needs PyTorch: pip install 'uncial[train]'.
     """
     import json
+    from dataclasses import replace
 
     from uncial.explain import explain as explain_line
     from uncial.explain_page import render
     from uncial.lineimage import load_image
     from uncial.recognizer import Recognizer
 
-    explanation = explain_line(Recognizer.load(model, decoder=decoder, backend="torch"), load_image(image, str(image)))
+    recognizer = Recognizer.load(model, decoder=decoder, backend="torch")
+    explanation = explain_line(recognizer, load_image(image, str(image)))
+    explanation = replace(explanation, about={"Image": image.name, "Model": recognizer.bundle.path.name})
     page = render(explanation) if format_ is Form.html else json.dumps(explanation.to_dict(), ensure_ascii=False)
     write_whole(out, page)
     print(f"{out}: {explanation.transcript.text}")

@@ -103,8 +103,8 @@ class Direction:
         layer: from 0.
         backward: it ran from right to left.
         states: (S, size) the state after each slice, in the order of the slices.
-        kept: (S,) how much of the state before each slice the cell kept, mean over its units, in [0, 1]; None: a cell
-            without gates, which always makes its whole state anew.
+        kept: (S,) how much of what it remembered before each slice the cell kept, mean over its units, in [0, 1]: its
+            forget gates (LSTM) or update gates (GRU); None: a cell without gates, which makes its whole state anew.
     """
 
     layer: int
@@ -206,7 +206,7 @@ class Explanation:
         memory: the directions of the recurrent layers, from the first layer up, forward before backward.
         reach: how far slices look.
         letters: for each grapheme of the transcript.
-        about: what was explained, for people: {"image": ..., ...}.
+        about: what was explained, for people: {"Image": ..., ...}.
     """
 
     image: NDArray[np.uint8]

@@ -51,7 +51,9 @@ function showMoment() {
   const state = (i) => (inLine(i) ? numbersOf(states.part(i)) : start);
   const input = inputOf(s), strongest = Math.max(...input.map(Math.abs), 1e-6);
   const box = (name, values, greatest, wide, said) => el("figure", { className: "state" }, squares(values, wide, greatest, said, 7), el("figcaption", {}, name));
-  const kept = one.kept ? `It kept ${percent(one.kept[s])} of its state, mean over its units, and wrote the rest anew.` : "This cell has no gates: it makes its whole state anew.";
+  const kept = !one.kept ? "This cell has no gates: it makes its whole state anew."
+    : facts.recurrent === "lstm" ? `Its forget gates let ${percent(one.kept[s])} of what it remembered pass, mean over its units.`
+    : `It kept ${percent(one.kept[s])} of its state, mean over its units, and wrote the rest anew.`;
   const arrow = (text) => el("span", { className: "arrow", "aria-hidden": "true" }, text);
   const scene = [
     box(inLine(before) ? `state after slice ${before + 1}` : "no state yet: all zero", state(before), most, columns, "State before"),
