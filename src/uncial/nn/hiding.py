@@ -72,7 +72,8 @@ class HiddenParts:
         group = -(-count // MOST_GROUPS)
         before = self._posteriors(self.features)
         changes = []
-        for starts in torch.arange(0, count, group).split(AT_ONCE):
+        for first in range(0, count, group * AT_ONCE):
+            starts = torch.arange(first, min(count, first + group * AT_ONCE), group)
             hidden = (torch.arange(count) // group == starts[:, None] // group)[:, :, None]
             after = self._posteriors(torch.where(hidden, self.paper, self.features))
             moved = (after - before).abs().sum(2) / 2

@@ -167,7 +167,8 @@ def _kept(cell: nn.RNNBase, given: Tensor, states: Tensor) -> Tensor | None:
     if not isinstance(cell, nn.LSTM | nn.GRU):
         return None
     before = torch.cat((torch.zeros_like(states[:1]), states[:-1]))
-    gates = given @ cell.weight_ih_l0.T + cell.bias_ih_l0 + before @ cell.weight_hh_l0.T + cell.bias_hh_l0
+    of_input, of_state, input_bias, state_bias = cell.all_weights[0]
+    gates = given @ of_input.T + input_bias + before @ of_state.T + state_bias
     return gates[:, cell.hidden_size : 2 * cell.hidden_size].sigmoid().mean(1)  # the second gate, in both
 
 
