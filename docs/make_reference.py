@@ -6,7 +6,19 @@ from typer.testing import CliRunner
 
 from uncial.cli import app
 
-COMMANDS = ("", "read", "evaluate", "train", "synth", "data", "data check", "data convert", "export", "model")
+COMMANDS = (
+    "",
+    "read",
+    "explain",
+    "evaluate",
+    "train",
+    "synth",
+    "data",
+    "data check",
+    "data convert",
+    "export",
+    "model",
+)
 PAGE = Path(__file__).with_name("reference-cli.md")
 HEAD = "# All commands\n\nMade from `--help` by `python docs/make_reference.py`; do not edit.\n"
 

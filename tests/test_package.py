@@ -26,7 +26,14 @@ MOST_METHODS = 8
 MOST_PUBLIC_NAMES = 20
 LARGEST_MODEL = 12e6  # bytes in the wheel
 HEAVY = ("torch", "onnx", "onnxruntime", "cv2", "numpy", "PIL", "rich.table", "lxml", "pyarrow", "jinja2")
-TORCH_MODULES = ("train.py", "checkpoint.py", "run_log.py", "export.py", "quantise.py")  # besides those in nn/
+TORCH_MODULES = (
+    "explain.py",
+    "train.py",
+    "checkpoint.py",
+    "run_log.py",
+    "export.py",
+    "quantise.py",
+)  # besides those in nn/
 
 
 def tree(path: Path) -> ast.Module:

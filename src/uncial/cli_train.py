@@ -46,18 +46,12 @@ def train(
 
     samples = read_samples(data)
     drawn = read_samples(synthetic) if synthetic else []
+    how: dict[str, Any] = {"synthetic": drawn, "start": start, "changes": changes, "resume": resume}
     with needs_extra("train", "training", "torch", "onnx"):
         from uncial.train import train as run
     try:
         with TrainingScreen() as watch:
-            how: dict[str, Any] = {
-                "synthetic": drawn,
-                "start": start,
-                "changes": changes,
-                "resume": resume,
-                "watch": watch,
-            }
-            bundle = run(samples, out, chosen, **how)
+            bundle = run(samples, out, chosen, watch=watch, **how)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(kept(out)) from None
     show_trained(bundle)

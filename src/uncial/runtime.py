@@ -10,6 +10,7 @@ two digits. New ways of running a network go into `BACKENDS`.
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime
@@ -19,6 +20,9 @@ from uncial.bundle import Bundle
 from uncial.config import choose
 from uncial.errors import BundleError, ImageError, MissingExtraError
 from uncial.lineimage import ink
+
+if TYPE_CHECKING:
+    from uncial.nn.crnn import CRNN
 
 # Pixels of a padded batch, some six lines of 64 x 707. Fastest on the machines tried: of fewer lines the recurrent
 # layers run slowly, of more the feature maps leave the cache.
@@ -173,22 +177,35 @@ def _openvino(bundle: Bundle, threads: int) -> Session:
     return run
 
 
-def _torch(bundle: Bundle, threads: int) -> Session:
+def torch_network(bundle: Bundle, purpose: str = "the torch backend") -> "CRNN":
+    """A bundle's network as a PyTorch module, in eval mode.
+
+    Args:
+        bundle: whose network it is.
+        purpose: what needs PyTorch, for the message.
+
+    Raises:
+        BundleError: the weights do not fit the network.
+        MissingExtraError: PyTorch is not installed.
+    """
     try:
         import torch
 
         from uncial.nn.crnn import CRNN
     except ImportError as error:
-        raise MissingExtraError(
-            "the torch backend needs PyTorch; install it with: pip install 'uncial[train]'"
-        ) from error
+        raise MissingExtraError(f"{purpose} needs PyTorch; install it with: pip install 'uncial[train]'") from error
     network = CRNN(bundle.architecture, bundle.alphabet.size)
     state = {name: torch.from_numpy(value) for name, value in bundle.weights.items()}
     missing, unexpected = network.load_state_dict(state, strict=False)
     absent = [name for name in missing if not name.endswith("num_batches_tracked")]  # counters of training
     if absent or unexpected:
         raise BundleError(f"{bundle.path}: the weights do not fit the network; wrong: {[*absent, *unexpected][:5]}")
-    network.eval()
+    return network.eval()
+
+
+def _torch(bundle: Bundle, threads: int) -> Session:
+    network = torch_network(bundle)
+    import torch
 
     def run(images: NDArray[np.float32], widths: NDArray[np.int64]) -> tuple[LogProbs, NDArray[np.int64]]:
         before = torch.get_num_threads()

@@ -1,0 +1,163 @@
+"""The page of an explanation: complete in itself, small, and alive in a real browser where there is one."""
+
+import base64
+import hashlib
+import importlib
+import re
+import shutil
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from commands import uncial
+from conftest import DrawnLine
+
+from uncial.bundle import Bundle
+from uncial.explain import explain
+from uncial.explain_page import render, shown_classes
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+
+
+@pytest.fixture(scope="module")
+def html(tiny_bundle: Bundle, drawn_lines: tuple[DrawnLine, ...]) -> str:
+    return render(explain(tiny_bundle, drawn_lines[2].image))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if not CHROMIUM:
+        pytest.skip("no chromium on this machine")
+    try:
+        playwright = importlib.import_module("playwright.sync_api")
+    except ImportError:
+        pytest.skip("playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+def test_the_page_asks_for_nothing_and_runs_its_own_script_only(html: str) -> None:
+    assert not re.search(r"""(src|href)=["'](?!#|data:)""", html)
+    script = re.search(r"<script>(.*)</script>", html, re.DOTALL)
+    assert script
+    digest = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()
+    assert f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'" in html
+
+
+def test_the_page_is_small_and_its_numbers_unpack(html: str) -> None:
+    assert len(html.encode()) < 3_000_000
+    numbers = re.search(r'id="numbers">([^<]*)<', html)
+    assert numbers
+    assert len(zlib.decompress(base64.b64decode(numbers[1]))) > 10_000
+
+
+def test_a_transcript_that_looks_like_markup_stays_text(
+    tiny_bundle: Bundle, resaved: Any, drawn_lines: tuple[DrawnLine, ...]
+) -> None:
+    from uncial.alphabet import Alphabet
+
+    graphemes = list(tiny_bundle.alphabet.graphemes)
+    graphemes[graphemes.index("M")] = "<"
+    bundle = resaved(tiny_bundle, alphabet=Alphabet(tuple(graphemes)))
+    page = render(explain(bundle, drawn_lines[2].image))
+    facts = re.search(r'id="facts">(.*?)</script>', page, re.DOTALL)
+    assert facts
+    assert "<" not in facts[1]
+    assert "1 &lt;ay 1862" in page
+
+
+def test_likely_classes_are_shown_behind_the_blank() -> None:
+    posteriors = np.array([[0.9, 0.0, 0.1, 0.0], [0.2, 0.01, 0.0, 0.79]], np.float32)
+    assert shown_classes(posteriors) == [0, 2, 3]
+
+
+def test_the_command_writes_a_page_or_json(
+    tiny_bundle: Bundle, drawn_lines: tuple[DrawnLine, ...], tmp_path: Path
+) -> None:
+    import cv2
+
+    image = tmp_path / "line.png"
+    cv2.imwrite(str(image), drawn_lines[3].image)
+    ran = uncial("explain", image, "-m", tiny_bundle.path, "-o", tmp_path / "explain.html")
+    assert (ran.code, ran.out) == (0, f"{tmp_path / 'explain.html'}: no news\n")
+    ran = uncial("explain", image, "-m", tiny_bundle.path, "-f", "json", "-o", tmp_path / "explain.json")
+    assert ran.code == 0
+    assert (tmp_path / "explain.json").read_text(encoding="utf-8").startswith("{")
+
+
+@pytest.mark.parametrize("screen", [DESK, PHONE], ids=["desk", "phone"])
+def test_in_a_browser_every_control_works_without_an_error_or_a_request(
+    browser: Any, html: str, tmp_path: Path, screen: dict[str, int]
+) -> None:
+    file = tmp_path / "explain.html"
+    file.write_text(html, encoding="utf-8")
+    page = browser.new_page(viewport=screen)
+    page.set_default_timeout(60_000)
+    errors: list[str] = []
+    requests: list[str] = []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(file.as_uri())
+    page.wait_for_selector("html[data-ready]", state="attached")
+    assert page.evaluate("document.documentElement.scrollWidth") <= screen["width"]
+    use_features(page)
+    use_memory(page)
+    use_text(page)
+    assert errors == []
+    assert requests == [file.as_uri()]
+    page.close()
+
+
+def use_features(page: Any) -> None:
+    """Choose layers and filters, and let one slide: the sum agrees with the map to within its rounding."""
+    for layer in range(page.locator("#layer option").count()):
+        page.select_option("#layer", str(layer))
+        page.locator("#filters .tile").nth(1).click()
+        page.locator("#patches .patch").first.click() if page.locator("#patches .patch").count() else None
+    page.select_option("#layer", "0")
+    before = page.text_content("#value")
+    page.focus("#lens-view")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    assert page.text_content("#value") != before
+    total, told = page.evaluate("[Number(lens.dataset.sum), Number(lens.dataset.map)]")
+    assert abs(total - told) < 0.05 + abs(told) / 20
+    page.locator("#lens-controls .play").click()
+    page.locator("#lens-controls .play").click()
+
+
+def use_memory(page: Any) -> None:
+    """Choose slices by range and click, and run each direction."""
+    page.focus("#slices-controls input")
+    before = page.text_content("#cell-words") + page.text_content("#reach-words")
+    page.keyboard.press("ArrowRight")
+    assert page.text_content("#cell-words") + page.text_content("#reach-words") != before
+    for direction in page.locator("#directions button").all():
+        direction.click()
+        assert direction.get_attribute("aria-pressed") == "true"
+    page.locator("#memory-strip canvas").first.click()
+    page.locator("#memory-controls .play").click()
+    page.locator("#memory-controls .play").click()
+
+
+def use_text(page: Any) -> None:
+    """Choose letters in every part; merge and drop until the text is left; paint over pixels."""
+    page.set_checked("#only-changed", False)
+    assert page.locator("#context-rows tr").count() == page.locator("#text-letters button").count()
+    page.locator("#text-letters button").nth(2).click()
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#saliency-letters button").nth(3).get_attribute("aria-pressed") == "true"
+    for stage in page.locator("#stages button").all():
+        stage.click()
+    assert page.get_attribute("#path", "data-stage") == "dropped"
+    left = page.evaluate("[...path.children].filter((s) => !/blank|repeat/.test(s.className)).length")
+    assert left >= page.locator("#text-letters button").count()
+    page.click("#paint")
+    assert "painted over" in page.text_content("#saliency-view")
