@@ -196,7 +196,7 @@ def estimate(counted: Sequence[tuple[Ids, Floats]], order: int, size: int, least
     bits = int(size).bit_length()
     keys, counts = _added(np.concatenate([k for k, _ in counted]), np.concatenate([c for _, c in counted]))
     levels: list[tuple[Ids, Floats, Floats]] = []  # n-grams of a length, their log-probabilities, their parents' shares
-    thresholds = {length: value for length, value in enumerate(least, start=2)}
+    thresholds = dict(enumerate(least, start=2))
     model = _unigrams(keys & ((1 << bits) - 1), counts, size)
     levels.append((np.arange(size), model.log_prob[1:].astype(np.float32), np.empty(0, np.float32)))
     for length in range(2, order + 1):
@@ -211,8 +211,8 @@ def _unigrams(classes: Ids, counts: Floats, size: int) -> NGrams:
     total = np.bincount(classes, counts, minlength=size) + 0.1
     empty = np.zeros(1, np.float16)
     log_probs = np.append(empty, np.log(total / total.sum()).astype(np.float16))
-    first, classes = np.array([1, size + 1]), np.append(0, np.arange(size)).astype(np.uint16)
-    return NGrams(1, size, first, classes, log_probs, empty, np.zeros(1, np.uint32))
+    first, class_ = np.array([1, size + 1]), np.append(0, np.arange(size)).astype(np.uint16)
+    return NGrams(1, size, first, class_, log_probs, empty, np.zeros(1, np.uint32))
 
 
 def _level(

@@ -9,6 +9,7 @@ Source: Graves and Jaitly 2014, "Towards end-to-end speech recognition", section
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,7 +112,7 @@ def beam_search(
 
 
 def _informative(log_probs: Array, blank: float) -> Array:
-    """(T', C): each run of time steps that are surely blank becomes one, whose blank is as likely as theirs together."""
+    """(T', C): each run of surely blank time steps becomes one, whose blank is as likely as theirs together."""
     sure = log_probs[:, BLANK] > np.log(blank)
     first = np.flatnonzero(~(sure & np.append(False, sure[:-1])))
     if not len(first):
@@ -143,9 +144,48 @@ def _forward(
 ) -> tuple[_Beam, tuple[Ids, Ids]]:
     """One time step (N, C) for all lines; gives the new prefixes' parents and classes, numbered from `nodes`."""
     lines, width = beam.blank.shape
+    tried, stay_blank, stay_last, grown = _spread(beam, log_probs, config)
+    stayed = np.logaddexp(stay_blank, stay_last) + beam.extra
+    alive, extra, contexts = _weighed(beam, tried, grown, stayed.max(axis=1), model, config)
+    ranked = np.concatenate([stayed, np.where(alive, grown + extra, NEVER).reshape(lines, -1)], axis=1)
+    best = np.argsort(-ranked, axis=1, kind="stable")[:, :width]
     rows = np.arange(lines)[:, None]
+    score = ranked[rows, best]
+    dead = score < score[:, :1] - config.gap
+
+    def chosen(old: NDArray[Any], new: NDArray[Any]) -> NDArray[Any]:
+        grown_by = np.broadcast_to(new, grown.shape).reshape(lines, -1)
+        return np.concatenate([old, grown_by], axis=1)[rows, best]
+
+    is_new = (best >= width) & ~dead
+    node, class_ = chosen(beam.node, beam.node[:, :, None]), chosen(beam.class_, tried[:, None, :])
+    parent = np.where(dead, -1, chosen(beam.parent, beam.node[:, :, None]))
+    added = (node[is_new], class_[is_new])
+    node[is_new] = nodes + np.arange(is_new.sum())
+    node[dead] = -2
+    never = np.full((1, 1, 1), NEVER)
+    after = _Beam(
+        np.where(dead, NEVER, chosen(stay_blank, never)),
+        np.where(dead, NEVER, chosen(stay_last, grown)),
+        chosen(beam.extra, extra),
+        node,
+        parent,
+        class_,
+        chosen(beam.context, contexts),
+    )
+    return after, added
+
+
+def _spread(beam: _Beam, log_probs: Array, config: BeamConfig) -> tuple[Ids, Array, Array, Array]:
+    """Where a time step (N, C) leads.
+
+    Returns:
+        (N, K) graphemes tried; (N, B) log-sums of the prefixes that stay as they are, ending in a blank and in their
+        last grapheme; (N, B, K) those of the prefixes that grow by a grapheme.
+    """
+    rows = np.arange(len(log_probs))[:, None]
     count = min(config.candidates, log_probs.shape[1] - 1)
-    tried = 1 + np.argpartition(-log_probs[:, 1:], count - 1, axis=1)[:, :count]  # (N, K)
+    tried = 1 + np.argpartition(-log_probs[:, 1:], count - 1, axis=1)[:, :count]
     emitted = log_probs[rows, tried]
     emitted = np.where(emitted < config.least, NEVER, emitted)
     total = beam.total
@@ -153,54 +193,29 @@ def _forward(
     repeated = np.where(beam.class_ > 0, log_probs[rows, beam.class_], NEVER)
     stay_last = np.maximum(beam.last + repeated, NEVER)
     doubled = tried[:, None, :] == beam.class_[:, :, None]  # the same again needs a blank between
-    grown = np.where(doubled, beam.blank[:, :, None], total[:, :, None]) + emitted[:, None, :]  # (N, B, K)
+    grown = np.where(doubled, beam.blank[:, :, None], total[:, :, None]) + emitted[:, None, :]
     # A prefix grown by a grapheme may stand in the beam already: then it is merged into that one.
-    same = beam.parent[:, None, :] == beam.node[:, :, None]  # (N, B, B): the second is the first and a grapheme
-    line, short, long = np.nonzero(same & (beam.node >= 0)[:, :, None])
-    hit = tried[line] == beam.class_[line, long][:, None]
-    which, candidate = np.nonzero(hit)
+    same = (beam.parent[:, None, :] == beam.node[:, :, None]) & (beam.node >= 0)[:, :, None]
+    line, short, long = np.nonzero(same)
+    which, candidate = np.nonzero(tried[line] == beam.class_[line, long][:, None])
     line, short, long = line[which], short[which], long[which]
     stay_last[line, long] = np.logaddexp(stay_last[line, long], grown[line, short, candidate])
     grown[line, short, candidate] = NEVER
-    stayed = np.logaddexp(stay_blank, stay_last) + beam.extra
-    grown_extra = np.repeat(beam.extra[:, :, None], count, axis=2)
-    floor = stayed.max(axis=1)[:, None, None] - config.gap
-    alive = grown + grown_extra + max(config.bonus, 0.0) > floor
+    return tried, stay_blank, stay_last, grown
+
+
+def _weighed(
+    beam: _Beam, tried: Ids, grown: Array, best: Array, model: NGrams | None, config: BeamConfig
+) -> tuple[NDArray[np.bool_], Array, Ids]:
+    """Which grown prefixes (N, B, K) may stay, their language score and bonus, and their contexts."""
+    extra = np.repeat(beam.extra[:, :, None], grown.shape[2], axis=2)
     contexts = np.zeros(grown.shape, np.int64)
+    alive = grown + extra + max(config.bonus, 0.0) > best[:, None, None] - config.gap
     line, short, candidate = np.nonzero(alive)
     if model and config.weight and len(line):
-        told, after = model.step(beam.context[line, short], tried[line, candidate])
-        grown_extra[line, short, candidate] += config.weight * told
-        contexts[line, short, candidate] = after
-    grown_extra += config.bonus
-    ranked = np.concatenate([stayed, np.where(alive, grown + grown_extra, NEVER).reshape(lines, -1)], axis=1)
-    best = np.argsort(-ranked, axis=1, kind="stable")[:, :width]
-    score = ranked[rows, best]
-    dead = score < score[:, :1] - config.gap
-
-    def chosen(old: NDArray[np.generic], new: NDArray[np.generic]) -> NDArray[np.generic]:
-        return np.concatenate([old, new.reshape(lines, -1)], axis=1)[rows, best]
-
-    flat = np.repeat(beam.node[:, :, None], count, axis=2)
-    classes = np.repeat(tried[:, None, :], width, axis=1)
-    is_new = (best >= width) & ~dead
-    node = chosen(beam.node, flat)
-    parent = chosen(beam.parent, flat)
-    class_ = chosen(beam.class_, classes)
-    added = (node[is_new].copy(), class_[is_new].copy())
-    node[is_new] = nodes + np.arange(is_new.sum())
-    node[dead] = -2
-    parent[dead] = -1
-    after_step = _Beam(
-        np.where(dead, NEVER, chosen(stay_blank, np.full(grown.shape, NEVER))),
-        np.where(dead, NEVER, chosen(stay_last, grown)),
-        chosen(beam.extra, grown_extra),
-        node,
-        parent,
-        class_,
-        chosen(beam.context, contexts),
-    )
-    return after_step, added
+        told, contexts[line, short, candidate] = model.step(beam.context[line, short], tried[line, candidate])
+        extra[line, short, candidate] += config.weight * told
+    return alive, extra + np.float32(config.bonus), contexts
 
 
 def _told(
