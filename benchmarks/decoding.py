@@ -8,7 +8,6 @@ model leaves out are left out here too, of text as of lines.
 
 import argparse
 import lzma
-import pickle  # noqa: S403 - a cache of this script's own, never shared
 import random
 import time
 from collections import defaultdict
@@ -63,9 +62,11 @@ def _some(lines, characters):
 
 
 def read(args, samples, bundle):
-    file = args.cache / "log-probs.pickle"
+    file = args.cache / "log-probs.npz"
     if file.exists():
-        return pickle.loads(file.read_bytes())  # noqa: S301
+        with np.load(file) as stored:
+            parts = np.split(stored["log_probs"], stored["ends"][:-1])
+            return list(zip(stored["collections"].tolist(), stored["texts"].tolist(), parts, strict=True))
     val = [(s, r) for s, r in usable(samples, "val") if not r.reason]
     random.Random(1).shuffle(val)
     images, about = [], []
@@ -78,9 +79,11 @@ def read(args, samples, bundle):
     started = time.process_time()
     log_probs = Runtime(bundle).log_probs(images)
     print(f"network: {(time.process_time() - started) / len(images) * 1e3:.1f} CPU-ms a line", flush=True)
-    found = [(*a, x.astype(np.float16)) for a, x in zip(about, log_probs, strict=True)]
-    file.write_bytes(pickle.dumps(found))
-    return found
+    halves = [x.astype(np.float16) for x in log_probs]
+    collections, texts = (np.array(column) for column in zip(*about, strict=True))
+    ends = np.cumsum([len(x) for x in halves])
+    np.savez(file, log_probs=np.concatenate(halves), ends=ends, collections=collections, texts=texts)
+    return list(zip(collections.tolist(), texts.tolist(), halves, strict=True))
 
 
 def judge(lines, decode, alphabet):
@@ -126,7 +129,7 @@ def main():
     model = language_model(args, samples, bundle.alphabet, args.cache / "lm.safetensors")
     tuning, judging = lines[::2], lines[1::2]
     trials = {}
-    for weight, bonus in product((0.2, 0.35, 0.5), (0.0, 0.6, 1.2)):
+    for weight, bonus in product((0.2, 0.35, 0.5), (0.6, 1.2, 1.8)):
         trials[weight, bonus] = judge(tuning[:400], beam(model, BeamConfig(weight, bonus)), bundle.alphabet)[0]
         print(f"weight {weight} bonus {bonus}: CER {trials[weight, bonus]:.2%} on the tuning half", flush=True)
     weight, bonus = min(trials, key=trials.__getitem__)

@@ -105,7 +105,8 @@ class NGrams:
         """Write a safetensors file."""
         from safetensors.numpy import save_file
 
-        values = (self.first_child.astype(np.uint32), self.class_, self.log_prob, self.back_off, self.shorter)
+        class_ = self.class_.astype(np.uint8) if self.size <= 256 else self.class_
+        values = (self.first_child.astype(np.uint32), class_, self.log_prob, self.back_off, self.shorter)
         about = {"format": "uncial n-grams", "order": str(self.order), "size": str(self.size)}
         save_file(dict(zip(_FIELDS, values, strict=True)), path, metadata=about)
 
@@ -121,8 +122,9 @@ def load_ngrams(path: Path) -> NGrams:
     try:
         with safe_open(path, "numpy") as file:
             about = file.metadata() or {}
-            first, *others = [file.get_tensor(name) for name in _FIELDS]
-        return NGrams(int(about["order"]), int(about["size"]), first.astype(np.int64), *others)
+            first, class_, *others = [file.get_tensor(name) for name in _FIELDS]
+        nodes = (first.astype(np.int64), class_.astype(np.uint16), *others)
+        return NGrams(int(about["order"]), int(about["size"]), *nodes)
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise BundleError(f"{path}: is no language model, or damaged ({error}); make it anew") from error
 
