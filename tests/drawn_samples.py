@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from written_lines import png
 
 from uncial.architecture import CRNNConfig
-from uncial.lineimage import Gray, LineImageConfig, load_image
+from uncial.image_file import Gray, load_image
+from uncial.lineimage import LineImageConfig
 from uncial.sources import Sample
 from uncial.train_config import TrainConfig
 

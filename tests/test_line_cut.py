@@ -7,8 +7,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from uncial.errors import ImageError
 from uncial.geometry import Box, Points
+from uncial.image_file import Gray
 from uncial.line_cut import cut_line, strip_of
-from uncial.lineimage import Gray
 
 
 def page_with_line(degrees: float = 0, paper: int = 200) -> tuple[Gray, Points, Points]:

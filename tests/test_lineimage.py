@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
-from uncial import lineimage
+from uncial import image_file
 from uncial.errors import ImageError
-from uncial.lineimage import PAPER, Gray, LineImageConfig, ink, line_image, load_image, source_x
+from uncial.image_file import Gray, load_image
+from uncial.lineimage import PAPER, LineImageConfig, ink, line_image, source_x
 
 PLAIN = LineImageConfig()
 SHADES = np.linspace(0, 255, 24 * 40).reshape(24, 40).astype(np.uint8)  # light below, dark above
@@ -113,7 +114,7 @@ def test_gigantic_images_are_refused_before_they_are_decoded(side: int) -> None:
 
 def test_gigantic_files_are_refused_before_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.png").write_bytes(stored(GRAY, "PNG"))
-    monkeypatch.setattr(lineimage, "MOST_BYTES", 100)
+    monkeypatch.setattr(image_file, "MOST_BYTES", 100)
     with pytest.raises(ImageError, match=r"a\.png: the file has \d+ bytes, the limit is 100"):
         load_image(tmp_path / "a.png")
 

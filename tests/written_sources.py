@@ -12,7 +12,7 @@ from conftest import DrawnLine
 from written_lines import png
 
 from uncial.geometry import Box, Points
-from uncial.lineimage import Gray
+from uncial.image_file import Gray
 
 Lines = Sequence[DrawnLine]
 LEFT, SPACING, BELOW = 30, 100, 46  # of lines on a page, in pixels; the baseline lies BELOW a line image's upper edge

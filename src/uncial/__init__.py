@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from uncial.bundle import Bundle, load_bundle
     from uncial.document import GraphemeSpan, Transcript
     from uncial.errors import UncialError
-    from uncial.lineimage import LineImageConfig, load_image
+    from uncial.image_file import load_image
+    from uncial.lineimage import LineImageConfig
     from uncial.recognizer import Recognizer
     from uncial.sources import Sample, read_samples
     from uncial.train_config import TrainConfig
@@ -31,7 +32,7 @@ _HOME = {
     "Transcript": "document",
     "UncialError": "errors",
     "load_bundle": "bundle",
-    "load_image": "lineimage",
+    "load_image": "image_file",
     "read_samples": "sources",
 }
 

@@ -35,7 +35,7 @@ def explain(
 
     from uncial.explain import explain as explain_line
     from uncial.explain_page import render
-    from uncial.lineimage import load_image
+    from uncial.image_file import load_image
     from uncial.recognizer import Recognizer
 
     recognizer = Recognizer.load(model, decoder=decoder, backend="torch")

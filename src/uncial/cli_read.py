@@ -149,7 +149,7 @@ FORMATS = {Format.text: as_text, Format.json: as_json}
 
 def _open(name: str, recognizer: "Recognizer") -> "NDArray[np.uint8] | ImageError":
     """An image in gray, or why it cannot be read."""
-    from uncial.lineimage import line_image, load_image
+    from uncial.image_file import load_image
 
     try:
         if name == STDIN:
@@ -159,8 +159,15 @@ def _open(name: str, recognizer: "Recognizer") -> "NDArray[np.uint8] | ImageErro
         gray = load_image(Path(name), name)
     except ImageError as error:
         return error
+    return _checked(gray, name, recognizer)
+
+
+def _checked(gray: "NDArray[np.uint8]", name: str, recognizer: "Recognizer") -> "NDArray[np.uint8] | ImageError":
+    """The image, or why it is no line; known before it is read, it does not stop those beside it."""
+    from uncial.lineimage import line_image
+
     try:
-        line_image(gray, recognizer.bundle.line_image)  # known here, a useless image does not stop those beside it
+        line_image(gray, recognizer.bundle.line_image)
     except ImageError as error:
         return ImageError(f"{name}: {error}")
     return gray

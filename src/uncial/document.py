@@ -64,6 +64,19 @@ class Transcript:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """Stands where something could not be done, so that all else goes on; it is never an empty result.
+
+    Attributes:
+        id: what could not be done: the name of a file, a page or a line.
+        reason: finding and cure, as an error's message tells them.
+    """
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One text line of a page.
 

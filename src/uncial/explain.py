@@ -12,7 +12,8 @@ from uncial.bundle import Bundle
 from uncial.decoders import best_path
 from uncial.document import Transcript
 from uncial.explanation import Explanation, Guess, Letter, Reach, Readings, Saliency
-from uncial.lineimage import Gray, ink, line_image
+from uncial.image_file import Gray
+from uncial.lineimage import ink, line_image
 from uncial.recognizer import Recognizer
 from uncial.runtime import Runtime, torch_network
 

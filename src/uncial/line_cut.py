@@ -11,7 +11,8 @@ import numpy as np
 
 from uncial.errors import ImageError
 from uncial.geometry import Array, Frame, Points, baseline_of, finely, frame_of, level_curve
-from uncial.lineimage import PAPER, WIDEST, Gray
+from uncial.image_file import Gray
+from uncial.lineimage import PAPER, WIDEST
 
 LARGEST_CUT = 20_000_000  # pixels of a line cut out of a page; five times a line across an A3 page at 600 dpi
 BLEED = 0.025  # of a line's height: by so much boundaries are widened, since they are drawn close to the ink

@@ -1,38 +1,27 @@
-"""Line images: opening them, and the one preprocessing for training and reading.
+"""Line images: the one preprocessing for training and reading.
 
 An image is gray, uint8 (H, W), 0 black to 255 white. `line_image` scales a line to the height of the network and adds
 paper at both ends; `ink` stretches its contrast. Slant and size of letters are left to the network, which learns them
 from augmented lines.
 """
 
-import io
-import struct
-import zlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from uncial.errors import ImageError
-
-Gray = NDArray[np.uint8]
+from uncial.image_file import Gray
 
 PAPER = 255  # gray level of white paper
-MOST_PIXELS = 89_000_000  # refused before decoding; an A3 page at 600 dpi has 70 million, and Pillow warns at 89.4
 LEAST_SIDE = 4  # pixels; below that nothing can have been written
 WIDEST = 16_384  # pixels of a line image; ten times the longest real line, a quarter of what OpenCV can address
-MOST_BYTES = 1_000_000_000  # of an image file; MOST_PIXELS of four 16-bit channels have 700 million
 LEAST_GRAY = 0.05  # share of pixels below pure white; with fewer, these are ink and not paper
 MOST_INK = 0.5  # share of pixels that ink may cover
 DARKEST, LIGHTEST = 0.005, 0.95  # shares of pixels: darker than full ink, darker than the lightest paper
 MIDDLE = 128  # gray level; what lies below it beside much pure white is ink
 LEAST_CONTRAST = 32  # gray levels from paper to full ink; keeps the grain of blank paper from turning into ink
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")  # of files that ground truth stands beside
-# What Pillow's decoders raise on damaged files; UserWarning where a program turns warnings into errors.
-_DAMAGES = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, UserWarning)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,89 +107,3 @@ def source_x(config: LineImageConfig, source_height: int, x: float) -> float:
         Pixels from the left edge of the original; negative or beyond its width in the margins.
     """
     return (x - config.margin) * source_height / config.height
-
-
-def load_image(file: Path | str | bytes, name: str = "") -> Gray:
-    """Open an image of any usual kind as gray, upright.
-
-    Orientation in EXIF is obeyed; transparent parts are laid on white; 16-bit and float images are scaled to 8 bit;
-    of several frames the first counts.
-
-    Args:
-        file: where it lies, or its bytes.
-        name: for messages; "" takes the path.
-
-    Returns:
-        uint8 (H, W), 0 black to 255 white.
-
-    Raises:
-        ImageError: no such file, empty, no image, damaged, truncated or above `MOST_PIXELS`.
-    """
-    name = name or ("image" if isinstance(file, bytes) else str(file))
-    data = file if isinstance(file, bytes) else _read(Path(file), name)
-    if not data:
-        raise ImageError(f"{name}: the file is empty (0 bytes); copy or scan it again")
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            width, height = image.size
-            if width * height > MOST_PIXELS:
-                raise _gigantic(name, f"has {width} x {height} pixels")
-            return _gray(ImageOps.exif_transpose(image))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _gigantic(name, "is too large") from error
-    except UnidentifiedImageError as error:
-        raise ImageError(f"{name}: not an image that can be read; save it as PNG, JPEG, TIFF or WebP") from error
-    except MemoryError as error:
-        raise ImageError(f"{name}: no memory to decode the image; scale it down") from error
-    except (*_DAMAGES, struct.error, zlib.error) as error:
-        raise ImageError(f"{name}: the image is damaged or truncated ({error}); copy or scan it again") from error
-
-
-def _read(path: Path, name: str) -> bytes:
-    try:
-        if (size := path.stat().st_size) > MOST_BYTES:
-            raise ImageError(
-                f"{name}: the file has {size:,} bytes, the limit is {MOST_BYTES:,}; scale it down or cut it"
-            )
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise ImageError(f"{name}: no such file; check the path") from error
-    except IsADirectoryError as error:
-        raise ImageError(f"{name}: is a folder, not an image; name a file in it") from error
-    except OSError as error:
-        raise ImageError(
-            f"{name}: cannot be opened ({error.strerror or error}); check the path and its rights"
-        ) from error
-
-
-def _gigantic(name: str, finding: str) -> ImageError:
-    return ImageError(f"{name}: the image {finding}, the limit is {MOST_PIXELS:,}; scale it down or cut it into parts")
-
-
-def _gray(image: Image.Image) -> Gray:
-    """Decode; uint8 (H, W)."""
-    if image.mode.startswith(("I", "F")):
-        return _eight_bit(np.asarray(image), 65535 if image.mode.startswith("I;16") else None)
-    if image.mode == "La":  # premultiplied; Pillow converts it to LA only
-        image = image.convert("LA")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    if image.mode == "LAB":  # Pillow has no way from LAB to gray; its first channel is the lightness
-        image = image.getchannel(0)
-    return np.array(image.convert("L"), dtype=np.uint8)
-
-
-def _eight_bit(values: NDArray[np.generic], white: float | None) -> Gray:
-    """Scale numbers of more than eight bits to 0..255.
-
-    Args:
-        values: (H, W), any number type.
-        white: the value of white; None: 1, 255 or 65535, whichever first holds all values, or the greatest of them.
-    """
-    numbers = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    top = float(numbers.max(initial=0.0))
-    if white is None:
-        ranges = (1.0, 255.0, 65535.0) if values.dtype.kind == "f" else (255.0, 65535.0)
-        white = next((full for full in ranges if top <= full), top)
-    return np.clip(np.rint(numbers * 255.0 / white), 0, 255).astype(np.uint8)

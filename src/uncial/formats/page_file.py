@@ -15,7 +15,7 @@ from uncial.formats.page_xml import marked_in_page_xml
 from uncial.formats.words import clipped
 from uncial.formats.xml_files import free_name, parsed
 from uncial.geometry import Box, Points, baseline_of, box_around
-from uncial.lineimage import IMAGE_SUFFIXES
+from uncial.image_file import IMAGE_SUFFIXES
 
 PAGE_FILES: dict[str, Callable[[etree._Element], WrittenPage]] = {
     "PcGts": marked_in_page_xml,

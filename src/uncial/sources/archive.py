@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from uncial.errors import GroundTruthError, ImageError
-from uncial.lineimage import Gray, load_image
+from uncial.image_file import Gray, load_image
 from uncial.sources.files import IMAGE_SUFFIXES, NOTES, collection_of, files_of, is_seen
 from uncial.sources.sample import ImageFile, ImageSource, Sample, without_image
 

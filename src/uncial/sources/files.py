@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from uncial.errors import GroundTruthError
-from uncial.lineimage import IMAGE_SUFFIXES as IMAGE_SUFFIXES
+from uncial.image_file import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 
 TEXT_SUFFIX = ".gt.txt"
 NOTES = "SOURCE.txt"  # origin, licence and attribution of a collection

@@ -13,8 +13,8 @@ from uncial.formats.marked import WrittenPage
 from uncial.formats.page_file import check_shape, image_beside, marked_page
 from uncial.formats.xml_files import root_of
 from uncial.geometry import Points
+from uncial.image_file import Gray, load_image
 from uncial.line_cut import cut_line
-from uncial.lineimage import Gray, load_image
 from uncial.sources.files import collection_of, files_of, folder_names, notes_in
 from uncial.sources.sample import ImageSource, NoImage, Sample
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uncial.errors import GroundTruthError, ImageError, MissingExtraError
-from uncial.lineimage import Gray, load_image
+from uncial.image_file import Gray, load_image
 from uncial.sources.files import NOTES, SPLIT_FOLDERS, collection_of, files_of, notes_in
 from uncial.sources.sample import Sample
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from uncial.errors import ImageError
-from uncial.lineimage import Gray, load_image
+from uncial.image_file import Gray, load_image
 from uncial.sources.files import notes_in
 
 HELD_OUT = 0.05  # share of the pages that validate, where a source has no split
