@@ -1,0 +1,1 @@
+"""Finding lines: page image -> regions, baselines, boundaries, reading order."""
