@@ -14,6 +14,7 @@ LONGEST_GAP = 4  # columns of the map that a trace may leap over
 FARTHEST_STEP = 1.6  # rows of the map between neighbouring columns
 SHORTEST = 0.7  # of a line's height: what is shorter is a speck
 JOINED = 1.6  # of a line's height: pieces nearer than that, at one level, are one line
+ECHO = 0.35  # of a line's height: nearer to a line than that there is no other
 LEVEL = 0.35  # of a line's height: what counts as one level
 
 
@@ -51,7 +52,7 @@ def traced_lines(maps: NDArray[np.float32]) -> list[TracedLine]:
     """
     baseline = cv2.GaussianBlur(maps[0], (3, 3), 0.6) * (1 - maps[1]).clip(0, 1)
     lines = [line for trace in _traces(baseline) if (line := _line(trace, maps)) is not None]
-    lines = _joined(lines, maps[1])
+    lines = _joined(_without_echoes(lines), maps[1])
     return [line for line in lines if _is_written(line)]
 
 
@@ -102,6 +103,21 @@ def _line(trace: Trace, maps: NDArray[np.float32]) -> TracedLine | None:
     rows = np.rint(y).astype(int).clip(0, maps.shape[1] - 1)
     above, below = (float(np.median(maps[channel][rows, x])) for channel in (2, 3))
     return TracedLine(np.column_stack([x, y]), max(above, 2.0), max(below, 1.0), float(np.mean(trace.p)))
+
+
+def _without_echoes(lines: list[TracedLine]) -> list[TracedLine]:
+    """Lines without those that run beside a longer one, nearer than any writing could stand."""
+    kept: list[TracedLine] = []
+    for line in sorted(lines, key=lambda line: -len(line.points)):
+        echoed = np.zeros(len(line.points), bool)
+        for other in kept:
+            x, y = other.points.T
+            near = np.abs(np.interp(line.points[:, 0], x, y) - line.points[:, 1])
+            inside = (line.points[:, 0] >= x[0] - 2) & (line.points[:, 0] <= x[-1] + 2)
+            echoed |= inside & (near < max(2.0, ECHO * (other.above + other.below)))
+        if echoed.mean() < 0.5:
+            kept.append(line)
+    return kept
 
 
 def _joined(lines: list[TracedLine], ends: NDArray[np.float32]) -> list[TracedLine]:
