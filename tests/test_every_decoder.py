@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uncial.alphabet import BLANK
-from uncial.decoders import DECODERS, DecodedSpan, best_path
+from uncial.decoders import DECODERS, BeamConfig, DecodedSpan, best_path
 
 CLASSES = 4
+NO_MODEL = BeamConfig(weight=0, bonus=0)
 
 
 def certain(path: list[int]) -> np.ndarray:
@@ -30,13 +31,13 @@ def doubtful(steps: int, seed: int) -> np.ndarray:
 @given(path=st.lists(st.integers(0, CLASSES - 1), max_size=12))
 def test_every_decoder_reads_certain_posteriors(name: str, path: list[int]) -> None:
     spelled = [c for c, _ in groupby(path) if c != BLANK]
-    assert [span.class_ for span in DECODERS[name](certain(path))] == spelled
+    assert [span.class_ for span in DECODERS[name]([certain(path)], None, NO_MODEL)[0]] == spelled
 
 
 @pytest.mark.parametrize("name", sorted(DECODERS))
 @given(steps=st.integers(0, 12), seed=st.integers(0, 2**32 - 1))
 def test_every_decoder_gives_spans_in_order_that_do_not_overlap(name: str, steps: int, seed: int) -> None:
-    spans = DECODERS[name](doubtful(steps, seed))
+    spans = DECODERS[name]([doubtful(steps, seed)], None, NO_MODEL)[0]
     edges = [edge for span in spans for edge in (span.start, span.end)]
     assert edges == sorted(edges)
     assert all(0 <= span.start < span.end <= steps for span in spans)
@@ -45,8 +46,9 @@ def test_every_decoder_gives_spans_in_order_that_do_not_overlap(name: str, steps
 
 @pytest.mark.parametrize("name", sorted(DECODERS))
 def test_every_decoder_reads_a_line_of_blanks_and_a_line_of_no_steps_as_empty(name: str) -> None:
-    assert DECODERS[name](certain([BLANK] * 5)) == []
-    assert DECODERS[name](np.empty((0, CLASSES), np.float32)) == []
+    lines = [certain([BLANK] * 5), np.empty((0, CLASSES), np.float32)]
+    assert DECODERS[name](lines, None, NO_MODEL) == [[], []]
+    assert DECODERS[name]([], None, NO_MODEL) == []
 
 
 def test_the_best_path_tells_where_each_grapheme_stands() -> None:
@@ -59,3 +61,10 @@ def test_the_best_path_is_the_likeliest_of_all_paths(steps: int, seed: int) -> N
     log_probs = doubtful(steps, seed)
     likeliest = max(product(range(CLASSES), repeat=steps), key=lambda path: log_probs[range(steps), path].sum())
     assert [span.class_ for span in best_path(log_probs)] == [c for c, _ in groupby(likeliest) if c != BLANK]
+
+
+@pytest.mark.parametrize("name", sorted(DECODERS))
+def test_every_decoder_reads_a_line_the_same_whatever_stands_beside_it(name: str) -> None:
+    lines = [doubtful(steps, seed) for seed, steps in enumerate((9, 2, 14, 0, 5))]
+    together = DECODERS[name](lines, None, NO_MODEL)
+    assert together == [DECODERS[name]([line], None, NO_MODEL)[0] for line in lines]

@@ -83,7 +83,7 @@ def test_torch_is_imported_only_where_networks_are_made(path: Path) -> None:
     module = tree(path)
     if path.parent.name == "nn" or path.name in TORCH_MODULES:
         return
-    names = at_import(module) if path.name == "runtime.py" else imported(module)
+    names = at_import(module) if path.name in {"runtime.py", "explain.py"} else imported(module)
     assert not {name for name in names if name.split(".")[0] in ("torch", "onnx")}
 
 

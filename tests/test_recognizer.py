@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import cv2
@@ -6,9 +7,10 @@ import pytest
 from conftest import DrawnLine
 
 from uncial.alphabet import BLANK, Alphabet
-from uncial.bundle import Bundle
+from uncial.bundle import Bundle, add_language_model, load_bundle
 from uncial.decoders import DecodedSpan
 from uncial.errors import BundleError, ConfigError, ImageError
+from uncial.ngram import count_windows, estimate
 from uncial.recognizer import Recognizer, confidence, peak_posteriors
 
 
@@ -119,3 +121,31 @@ def test_confidence_is_the_geometric_mean_of_the_posteriors_and_for_no_text_the_
     assert confidence(log_probs, [0.9, 0.4]) == pytest.approx(0.6)
     assert confidence(log_probs, [0.9, 0.0]) == 0
     assert confidence(log_probs, []) == pytest.approx(0.125)
+
+
+def test_a_beam_reads_what_the_language_model_of_the_bundle_knows(
+    tiny_bundle: Bundle, drawn_lines: tuple[DrawnLine, ...], tmp_path: Path
+) -> None:
+    shutil.copytree(tiny_bundle.path, tmp_path / "bundle")
+    alphabet = tiny_bundle.alphabet
+    texts = [alphabet.encode(line.text) for line in drawn_lines]
+    mixed = [text[::-1] for text in texts]  # a language in which these lines are not written
+
+    def reading(lines: list[list[int]], beam: dict[str, float]) -> list[str]:
+        estimate([count_windows(lines, 3, alphabet.size)], 3, alphabet.size).save(tmp_path / "lm")
+        bundle = add_language_model(load_bundle(tmp_path / "bundle"), (tmp_path / "lm").read_bytes(), beam)
+        assert load_bundle(bundle.path).beam == beam
+        transcripts = Recognizer.load(bundle.path, decoder="beam").read_lines(d.image for d in drawn_lines)
+        for transcript in transcripts:
+            assert "".join(span.grapheme for span in transcript.spans) == transcript.text
+        return [transcript.text for transcript in transcripts]
+
+    right = [line.text for line in drawn_lines]
+    assert reading(texts, {"weight": 0.5, "bonus": 0.5}) == right
+    assert reading(mixed, {"weight": 0.0, "bonus": 0.0}) == right
+    assert reading(mixed, {"weight": 20.0, "bonus": 0.5, "least": -20.0, "gap": 99.0, "blank": 1.0}) != right
+
+
+def test_a_beam_without_a_language_model_reads_too(tiny_bundle: Bundle, drawn_lines: tuple[DrawnLine, ...]) -> None:
+    transcripts = Recognizer.load(tiny_bundle.path, decoder="beam").read_lines(d.image for d in drawn_lines)
+    assert [transcript.text for transcript in transcripts] == [line.text for line in drawn_lines]

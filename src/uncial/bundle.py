@@ -4,6 +4,7 @@
     weights.safetensors   the weights, stored once (see `uncial.weights`)
     model.onnx            the graph that reads; its weights lie in weights.safetensors (see `uncial.nn.onnx_graph`)
     model.int8.onnx       the same with int8 convolutions, if it was found to read as well (see `uncial.quantise`)
+    lm.safetensors        a language model over the alphabet, if it has one (see `uncial.ngram`)
 
 A bundle is written beside its place and moved there when it is whole. Loading it runs no code.
 """
@@ -14,7 +15,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from uncial.weights import Weights, pack, places, unpack
 
 VERSION = 1
 SETTINGS, WEIGHTS, GRAPH, INT8_GRAPH = "bundle.json", "weights.safetensors", "model.onnx", "model.int8.onnx"
+LANGUAGE_MODEL = "lm.safetensors"
 SHIPPED = Path(__file__).parent / "models" / "default"
 _HEAD = "head.bias"  # one number for each class, for each time step of a slice
 _CURE = "copy the whole folder again, or train it anew"
@@ -46,6 +48,7 @@ class Bundle:
         alphabet: the graphemes it spells.
         line_image: the preprocessing it was trained with.
         provenance: data, licences, recipe and results, as plain JSON.
+        beam: weights of the beam search that were found best with this bundle's language model, as plain JSON.
     """
 
     path: Path
@@ -53,6 +56,7 @@ class Bundle:
     alphabet: Alphabet
     line_image: LineImageConfig
     provenance: dict[str, Any]
+    beam: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def weights(self) -> Weights:
@@ -84,6 +88,12 @@ class Bundle:
     def int8_graph(self) -> Path | None:
         """The ONNX graph with int8 convolutions; None: the bundle has none."""
         path = self.path / INT8_GRAPH
+        return path if path.is_file() else None
+
+    @property
+    def language_model(self) -> Path | None:
+        """The language model of its alphabet; None: the bundle has none."""
+        path = self.path / LANGUAGE_MODEL
         return path if path.is_file() else None
 
 
@@ -151,9 +161,23 @@ def without_int8_graph(bundle: Bundle) -> Bundle:
     return _write(bundle.path, _settings(bundle.path), files)
 
 
+def add_language_model(bundle: Bundle, data: bytes, beam: Mapping[str, Any]) -> Bundle:
+    """Store a language model over the bundle's alphabet, and the weights of the beam search that go with it.
+
+    Args:
+        bundle: all else of it stays as it is.
+        data: what `ngram.NGrams.save` wrote.
+        beam: settings of `decoders.beam.BeamConfig` that differ from its defaults.
+
+    Raises:
+        StorageError: it could not be written; the bundle is as it was.
+    """
+    return _write(bundle.path, _settings(bundle.path) | {"beam": dict(beam)}, _files(bundle) | {LANGUAGE_MODEL: data})
+
+
 def _files(bundle: Bundle) -> dict[str, bytes]:
     """All files of a bundle but its settings."""
-    paths = [bundle.path / name for name in (WEIGHTS, GRAPH, INT8_GRAPH)]
+    paths = [bundle.path / name for name in (WEIGHTS, GRAPH, INT8_GRAPH, LANGUAGE_MODEL)]
     return {path.name: path.read_bytes() for path in paths if path.is_file()}
 
 
@@ -187,10 +211,11 @@ def load_bundle(path: Path | str | None = None) -> Bundle:
         line_image = from_dict(LineImageConfig, settings["line_image"])
         alphabet = Alphabet(tuple(settings["alphabet"]))
         checksums, provenance = dict(settings["files"]), dict(settings["provenance"])
+        beam = dict(settings.get("beam", {}))
     except (KeyError, TypeError, ValueError, ConfigError, AlphabetError) as error:
         raise BundleError(f"{folder / SETTINGS}: is damaged ({error}); {_CURE}") from error
     _check_files(folder, checksums, alphabet.size * architecture.steps_per_slice)
-    return Bundle(folder, architecture, alphabet, line_image, provenance)
+    return Bundle(folder, architecture, alphabet, line_image, provenance, beam)
 
 
 def _settings(folder: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`uncial train-layout` and `uncial evaluate-layout`: pages whose lines are marked in, a line finder or its rates out."""
+"""`uncial train-layout` and `uncial evaluate-layout`: marked pages in, a line finder or its rates out."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,9 @@ from uncial.cli_options import Json, Split, needs_extra
 Pages = Annotated[
     list[Path],
     typer.Argument(
-        metavar="PAGES", help="PAGE or ALTO files with their images beside them, or folders of these.", show_default=False
+        metavar="PAGES",
+        help="PAGE or ALTO files with their images beside them, or folders of these.",
+        show_default=False,
     ),
 ]
 

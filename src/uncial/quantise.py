@@ -43,19 +43,23 @@ def quantise(bundle: Bundle, measured: Sequence[LineImage], judged: Sequence[tup
 
 
 def _ranges(bundle: Bundle, graph: bytes, names: Sequence[str], images: Sequence[LineImage]) -> dict[str, Range]:
-    """The lowest and highest value of tensors inside the graph, over all images."""
+    """The lowest and highest value of tensors inside the graph in the middling image; what goes beyond is cut off.
+
+    The extremes of all images would make the steps between levels coarser for the sake of a few values (measured: 0.10
+    points of CER lost against 0.07).
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(bundle.path))
     session = onnxruntime.InferenceSession(with_outputs(graph, names), options, providers=["CPUExecutionProvider"])
     inside = [name for name in names if name != "images"]
-    found = dict.fromkeys(inside, (np.inf, -np.inf)) | {"images": (0.0, 1.0)}
+    extents: dict[str, list[Range]] = {name: [] for name in inside}
     for image in images:
         batch = {"images": ink(image)[None, None], "widths": np.array([image.shape[1]], np.int64)}
         for name, values in zip(inside, session.run(inside, batch), strict=True):
-            low, high = found[name]
-            found[name] = (min(low, float(values.min())), max(high, float(values.max())))
-    return found
+            extents[name].append((float(values.min()), float(values.max())))
+    middling = {name: np.median(found, axis=0).tolist() for name, found in extents.items()}
+    return {name: (low, high) for name, (low, high) in middling.items()} | {"images": (0.0, 1.0)}
 
 
 def _cer(runtime: Runtime, lines: Sequence[tuple[LineImage, Sequence[int]]]) -> float:

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from uncial.alphabet import BLANK
 from uncial.bundle import Bundle, load_bundle
-from uncial.config import choose
-from uncial.decoders import DECODERS, DecodedSpan
+from uncial.config import choose, from_dict
+from uncial.decoders import DECODERS, BeamConfig, DecodedSpan
 from uncial.document import GraphemeSpan, Transcript
 from uncial.errors import ImageError
 from uncial.lineimage import line_image, source_x
+from uncial.ngram import load_ngrams
 from uncial.runtime import LineImage, LogProbs, Runtime
 
 LINES_AT_ONCE = 256  # lines held in memory together and sorted by width; more would hardly save padding
@@ -41,6 +42,10 @@ class Recognizer:
         self.bundle = bundle
         self._runtime = runtime
         self._decode = choose(DECODERS, "decoder", decoder)
+        # A beam without a language model gains next to nothing, so its weights come with the model.
+        known = decoder != "best-path" and bundle.language_model
+        self._language_model = load_ngrams(known) if known else None
+        self._beam = from_dict(BeamConfig, bundle.beam) if known else BeamConfig(weight=0, bonus=0)
 
     @classmethod
     def load(
@@ -50,7 +55,8 @@ class Recognizer:
 
         Args:
             model: folder of the bundle; None: the model that ships with Uncial.
-            decoder: name in `decoders.DECODERS`.
+            decoder: name in `decoders.DECODERS`: "best-path", or "beam", which weighs readings by the bundle's language
+                model if it has one.
             backend: name in `runtime.BACKENDS`.
             threads: processor threads of one batch.
 
@@ -78,8 +84,10 @@ class Recognizer:
         waiting = iter(images)
         while some := list(islice(waiting, LINES_AT_ONCE)):
             lines = [self._line_image(image, len(transcripts) + n) for n, image in enumerate(some, start=1)]
-            read = zip(some, self._runtime.log_probs(lines), strict=True)
-            transcripts += [self._transcript(image, log_probs) for image, log_probs in read]
+            log_probs = self._runtime.log_probs(lines)
+            decoded = self._decode(log_probs, self._language_model, self._beam)
+            read = zip(some, log_probs, decoded, strict=True)
+            transcripts += [self._transcript(image, steps, spans) for image, steps, spans in read]
         return transcripts
 
     def read_line(self, image: NDArray[np.uint8]) -> Transcript:
@@ -92,8 +100,8 @@ class Recognizer:
         except ImageError as error:
             raise ImageError(f"line image {number}: {error}") from error
 
-    def _transcript(self, image: NDArray[np.uint8], log_probs: LogProbs) -> Transcript:
-        decoded = self._without_idle_spaces(self._decode(log_probs))
+    def _transcript(self, image: NDArray[np.uint8], log_probs: LogProbs, decoded: Sequence[DecodedSpan]) -> Transcript:
+        decoded = self._without_idle_spaces(decoded)
         peaks, posteriors = peak_posteriors(log_probs, decoded)
         left, right = self._extents(decoded, image.shape)
         spans = tuple(

@@ -197,7 +197,7 @@ def _batches(
     def batch(step: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((config.seed, step))
         chosen = rng.integers(0, len(pages), config.batch_pages)
-        made = [varied(*pages[i], config.size, rng) for i in chosen]
+        made = [varied(pages[i][0], pages[i][1], config.size, rng) for i in chosen]
         return torch.from_numpy(np.stack([m[0] for m in made])), torch.from_numpy(np.stack([m[1] for m in made]))
 
     with ThreadPoolExecutor(1) as pool:

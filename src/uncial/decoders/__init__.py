@@ -1,8 +1,9 @@
-"""From log-probabilities to grapheme spans. A decoder takes (T, C) and gives `DecodedSpan`s; see `DECODERS`."""
+"""From log-probabilities to grapheme spans. A decoder takes many lines at once; see `DECODERS`."""
 
+from uncial.decoders.align import align
+from uncial.decoders.beam import BeamConfig, Hypothesis, beam_search
 from uncial.decoders.best_path import best_path
-from uncial.decoders.spans import DecodedSpan, Decoder
+from uncial.decoders.reading import DECODERS, Decoder
+from uncial.decoders.spans import DecodedSpan
 
-DECODERS: dict[str, Decoder] = {"best-path": best_path}
-
-__all__ = ["DECODERS", "DecodedSpan", "Decoder", "best_path"]
+__all__ = ["DECODERS", "BeamConfig", "DecodedSpan", "Decoder", "Hypothesis", "align", "beam_search", "best_path"]

@@ -1,10 +1,6 @@
 """What every decoder gives: graphemes and the time steps they were read at."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +16,3 @@ class DecodedSpan:
     class_: int
     start: int
     end: int
-
-
-Decoder = Callable[[NDArray[np.float32]], list[DecodedSpan]]

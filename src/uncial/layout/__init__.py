@@ -36,7 +36,8 @@ def find_lines(
         rotate: "none": the page stands upright; "auto": it may lie on its side, which takes three times as long.
 
     Returns:
-        Regions and lines in reading order; baselines run in reading direction, also on a page that lies on its side.
+        Regions and lines in reading order; baselines run in reading direction, also on a page that lies on its side,
+        where the even margin is taken for the left one (which is right of two pages in three).
 
     Raises:
         ConfigError: no such finder, or no such way to rotate.
@@ -47,13 +48,27 @@ def find_lines(
         find = open_finder(bundle)
     turns = choose({"none": (0,), "auto": (0, 1, 3)}, "way to rotate", rotate)
     pages = {turn: find(np.ascontiguousarray(np.rot90(gray, turn)), name) for turn in turns}
-    best = max(turns, key=lambda turn: _written(pages[turn]) * (UPRIGHT if turn == 0 else 1))
+    best = 0
+    if len(turns) > 1 and max(_written(pages[1]), _written(pages[3])) > UPRIGHT * _written(pages[0]):
+        best = max((1, 3), key=lambda turn: _raggedness(pages[turn]))
     return _turned_back(pages[best], best)
 
 
 def _written(page: Page) -> float:
     """Pixels of baseline."""
     return sum(length(line.baseline) for line in page.lines)
+
+
+def _raggedness(page: Page) -> float:
+    """By how many pixels lines end less evenly than they begin; upside down it is the other way round.
+
+    How much line is found does not tell: upside down it is mostly more.
+    """
+    if not page.lines:
+        return 0.0
+    begins, ends = (np.array([line.baseline[end][0] for line in page.lines]) for end in (0, -1))
+    spread = [float(np.median(np.abs(places - np.median(places)))) for places in (begins, ends)]
+    return spread[1] - spread[0]
 
 
 def _turned_back(page: Page, turn: int) -> Page:

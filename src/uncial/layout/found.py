@@ -38,7 +38,7 @@ def page_of(found: Sequence[FoundLine], size: tuple[int, int], image: str = "") 
         made = tuple(
             Line(f"r{number}l{n}", lines[i][1], _boundary(*lines[i], size)) for n, i in enumerate(column, start=1)
         )
-        around = box_around([point for line in made for point in line.boundary])
+        around = box_around(tuple(point for line in made for point in line.boundary))
         regions.append(Region(f"r{number}", around.corners, made, "paragraph"))
     return Page(image or "page", size[0], size[1], tuple(regions))
 

@@ -29,12 +29,13 @@ def find_by_projection(gray: Gray, name: str = "") -> Page:
         name: of the image.
     """
     scale = min(SIZE / max(gray.shape), 1.0)
-    small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else gray
+    size = (max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale)))
+    small = cv2.resize(gray, size, interpolation=cv2.INTER_AREA) if scale < 1 else gray
     ink = (page_ink(small) > INK).astype(np.uint8)  # type: ignore[arg-type]
     ink = _without_rules(ink)
     matrix = _upright(ink)
-    turned = cv2.warpAffine(ink, matrix, ink.shape[::-1], flags=cv2.INTER_NEAREST)
-    back = cv2.invertAffineTransform(matrix)
+    turned = np.asarray(cv2.warpAffine(ink, matrix, ink.shape[::-1], flags=cv2.INTER_NEAREST), np.uint8)
+    back = np.asarray(cv2.invertAffineTransform(matrix), np.float64)
     found = []
     for top, base, bottom in _rows(turned):
         for left, right in _runs(turned[top:bottom]):
@@ -52,7 +53,7 @@ def _without_rules(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
     long = max(40, ink.shape[1] // 8)
     level = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, long), np.uint8))
     plumb = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((long, 1), np.uint8))
-    return np.where((level | plumb) > 0, 0, ink).astype(np.uint8)  # type: ignore[no-any-return]
+    return np.where(np.maximum(level, plumb) > 0, 0, ink).astype(np.uint8)
 
 
 def _upright(ink: NDArray[np.uint8]) -> NDArray[np.float64]:

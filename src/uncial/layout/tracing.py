@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from uncial.geometry import Array
 
-LEAST = 0.25  # probability of a point of a baseline
-SURE = 0.45  # mean probability of a line
+LEAST = 0.15  # probability of a point of a baseline
+SURE = 0.55  # mean probability of a line
 LONGEST_GAP = 4  # columns of the map that a trace may leap over
 FARTHEST_STEP = 1.6  # rows of the map between neighbouring columns
-SHORTEST = 0.7  # of a line's height: what is shorter is a speck
+SHORTEST = 1.0  # of a line's height: what is shorter is a speck
 JOINED = 1.6  # of a line's height: pieces nearer than that, at one level, are one line
 ECHO = 0.35  # of a line's height: nearer to a line than that there is no other
 LEVEL = 0.35  # of a line's height: what counts as one level
@@ -136,8 +136,11 @@ def _joined(lines: list[TracedLine], ends: NDArray[np.float32]) -> list[TracedLi
             weights = (len(line.points), len(other.points))
             above, below, p = (
                 float(np.average(pair, weights=weights))
-                for pair in ((line.above, other.above), (line.below, other.below),
-                             (line.probability, other.probability))
+                for pair in (
+                    (line.above, other.above),
+                    (line.below, other.below),
+                    (line.probability, other.probability),
+                )
             )
             lines[i] = TracedLine(np.concatenate([line.points, other.points]), above, below, p)
             lines.pop(min(fits)[1])

@@ -40,7 +40,7 @@ class Place:
     last: int
 
 
-class HiddenParts:  # budget: each way of hiding a part is one method, all around one line that was read
+class HiddenParts:  # budget: five questions to one line, which share its slices and crops
     """One line, and the network that reads it with parts hidden."""
 
     def __init__(self, network: CRNN, picture: Tensor, features: Tensor, seen: int) -> None:

@@ -101,15 +101,21 @@ def varied(gray: Gray, lines: Sequence[DrawnLine], size: int, rng: np.random.Gen
     wave = _wave(size, rng) if rng is not None else np.zeros(size, np.float32)
     affine = np.column_stack([matrix, shift])
     shade = int(rng.integers(0, 200)) if rng is not None and rng.random() < 0.3 else int(np.median(gray))
-    laid = cv2.warpAffine(gray, affine, (size, size), flags=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR,
-                          borderMode=cv2.BORDER_CONSTANT, borderValue=shade)
+    laid = cv2.warpAffine(
+        gray,
+        affine,
+        (size, size),
+        flags=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=shade,
+    )
     if rng is not None:
         x = np.broadcast_to(np.arange(size, dtype=np.float32), (size, size))
         y = np.arange(size, dtype=np.float32)[:, None] + wave[None, :]
         laid = cv2.remap(laid, x, y.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        laid = _photographed(laid, rng)
+        laid = _photographed(np.asarray(laid, np.uint8), rng)
     moved = [_moved(line, affine, wave, scale) for line in lines]
-    return page_ink(laid)[None], rasterised(moved, size, size)
+    return page_ink(np.asarray(laid, np.uint8))[None], rasterised(moved, size, size)
 
 
 def _moved(line: DrawnLine, affine: NDArray[np.float64], wave: Maps, scale: float) -> DrawnLine:
@@ -130,22 +136,22 @@ def _wave(size: int, rng: np.random.Generator) -> Maps:
     x = np.arange(size) / size
     height = rng.uniform(0, 0.015) * size
     curve = height * np.sin(2 * np.pi * (x * rng.uniform(0.5, 2.5) + rng.random()))
-    return curve.astype(np.float32)  # type: ignore[no-any-return]
+    return curve.astype(np.float32)
 
 
 def _photographed(page: Gray, rng: np.random.Generator) -> Gray:
     """Shadow, contrast, blur, noise, and the other side shining through."""
     size = page.shape[0]
-    image = page.astype(np.float32)
+    image: NDArray[np.floating] = page.astype(np.float32)
     if rng.random() < 0.3:
         image = np.minimum(image, 255 - (255 - image[:, ::-1]) * rng.uniform(0.1, 0.3))
     if rng.random() < 0.4:
         corners = rng.uniform(0.45, 1.0, (3, 3)).astype(np.float32)
-        image = image * cv2.resize(corners, (size, size), interpolation=cv2.INTER_CUBIC)
+        image = image * np.asarray(cv2.resize(corners, (size, size), interpolation=cv2.INTER_CUBIC))
     if rng.random() < 0.5:
         image = 255 * (np.clip(image, 0, 255) / 255) ** float(np.exp(rng.normal(0, 0.35)))
     if rng.random() < 0.25:
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.2))
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.2)))
     if rng.random() < 0.4:
         image = image + rng.normal(0, rng.uniform(2, 12), (size, size)).astype(np.float32)
     return np.clip(image, 0, 255).astype(np.uint8)  # type: ignore[no-any-return]

@@ -68,7 +68,7 @@ function showSaliency() {
   };
   $("saliency-view").replaceChildren(
     el("figure", {}, el("span", { className: "crop" }, before, frame()), el("figcaption", {}, painted ? `The line with the ${hidden} pixels painted over` : "The line; the frame is the letter’s time steps")),
-    el("figure", {}, el("span", { className: "crop" }, carried, frame()), el("figcaption", {}, "Dark blue spoke for the letter, pale orange against it, gray did not matter")));
+    el("figure", {}, el("span", { className: "crop" }, carried, frame()), el("figcaption", {}, "Strong blue spoke for the letter, pale orange against it, gray did not matter")));
   const bar = (name, p) => el("div", { className: "proof" }, el("span", {}, name), guessBar([letter.grapheme, p]));
   $("saliency-proof").replaceChildren(bar("as read", letter.posterior), bar(`without the ${hidden} pixels named`, posterior), bar(`without ${hidden} other pixels of ink, drawn by lot`, random));
 }

@@ -1,0 +1,42 @@
+from itertools import groupby, product
+
+import numpy as np
+import pytest
+
+from uncial.decoders import DecodedSpan, best_path
+from uncial.decoders.align import align
+
+
+def posteriors(seed: int, steps: int, classes: int) -> np.ndarray:
+    logits = 2 * np.random.default_rng(seed).normal(size=(steps, classes))
+    return logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+
+
+def path_of(spans: list[DecodedSpan], steps: int) -> list[int]:
+    path = [0] * steps
+    for span in spans:
+        path[span.start : span.end] = [span.class_] * (span.end - span.start)
+    return path
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("text", [(), (1,), (1, 2), (2, 2), (1, 2, 1)])
+def test_an_alignment_is_the_likeliest_of_all_paths_that_spell_the_text(seed, text):
+    log_probs = posteriors(seed, 5, 3)
+    spelling = [p for p in product(range(3), repeat=5) if tuple(c for c, _ in groupby(p) if c) == text]
+    wanted = max(log_probs[range(5), list(p)].sum() for p in spelling)
+    spans = align(log_probs, text)
+    assert tuple(span.class_ for span in spans) == text
+    if text:
+        assert log_probs[range(5), path_of(spans, 5)].sum() == pytest.approx(wanted)
+
+
+def test_the_best_path_is_aligned_where_it_was_read():
+    log_probs = posteriors(5, 40, 6)
+    spans = best_path(log_probs)
+    assert align(log_probs, [span.class_ for span in spans]) == spans
+
+
+def test_a_text_too_long_for_the_line_is_refused():
+    with pytest.raises(ValueError, match="2 time steps are too few to spell 2 graphemes"):
+        align(posteriors(0, 2, 3), (1, 1))

@@ -1,0 +1,70 @@
+from itertools import groupby, product
+
+import numpy as np
+import pytest
+
+from uncial.decoders.beam import BeamConfig, beam_search
+from uncial.decoders.best_path import best_path
+from uncial.ngram import NGrams, count_windows, estimate
+
+WIDE = {"width": 200, "candidates": 9, "least": -99.0, "gap": 1e9, "blank": 1.0}
+
+
+def posteriors(seed: int, steps: int, classes: int, sharpness: float = 1.0) -> np.ndarray:
+    logits = sharpness * np.random.default_rng(seed).normal(size=(steps, classes))
+    return (logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)).astype(np.float32)
+
+
+def bigrams() -> NGrams:
+    return estimate([count_windows([[1, 2, 1], [2, 2], [1]], 3, 3)], 3, 3)
+
+
+def every_reading(log_probs: np.ndarray) -> dict[tuple[int, ...], float]:
+    """Log-probability of each text: all paths, one by one."""
+    total: dict[tuple[int, ...], float] = {}
+    for path in product(range(log_probs.shape[1]), repeat=len(log_probs)):
+        text = tuple(c for c, _ in groupby(path) if c)
+        score = float(sum(log_probs[t, c] for t, c in enumerate(path)))
+        total[text] = float(np.logaddexp(total.get(text, -np.inf), score))
+    return total
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("weight", [0.0, 0.7])
+def test_the_search_agrees_with_the_sum_over_all_paths(steps, weight):
+    log_probs, model = posteriors(steps, steps, 3), bigrams()
+    found = beam_search([log_probs], model, BeamConfig(weight=weight, bonus=0.4, **WIDE))[0]
+    wanted = {
+        text: score + weight * model.score(text) + 0.4 * len(text) for text, score in every_reading(log_probs).items()
+    }
+    if not weight:
+        assert {h.classes: pytest.approx(h.score, abs=1e-3) for h in found} == wanted
+    else:
+        assert {h.classes for h in found} == set(wanted)
+        assert [h.score for h in found] == pytest.approx([wanted[h.classes] for h in found], abs=1e-2)
+        assert found[0].classes == max(wanted, key=wanted.__getitem__)
+
+
+def test_lines_read_together_are_read_as_alone():
+    lines = [posteriors(seed, steps, 5, 3) for seed, steps in enumerate([7, 30, 1, 12])]
+    together = beam_search(lines, None, BeamConfig(bonus=0))
+    assert [r[0].classes for r in together] == [
+        beam_search([x], None, BeamConfig(bonus=0))[0][0].classes for x in lines
+    ]
+
+
+def test_certain_posteriors_are_read_as_best_path_reads_them():
+    log_probs = posteriors(3, 60, 8, 60)
+    assert list(beam_search([log_probs])[0][0].classes) == [span.class_ for span in best_path(log_probs)]
+
+
+def test_without_a_language_model_the_beam_is_never_less_likely_than_best_path():
+    for seed in range(20):
+        log_probs = posteriors(seed, 5, 3, 2)
+        read = beam_search([log_probs], None, BeamConfig(weight=0, bonus=0))[0][0].classes
+        total = every_reading(log_probs)
+        assert total[read] >= total[tuple(span.class_ for span in best_path(log_probs))] - 1e-4
+
+
+def test_a_line_without_time_steps_is_empty():
+    assert beam_search([np.zeros((0, 4), np.float32)])[0][0].classes == ()
