@@ -19,8 +19,8 @@ from uncial import checkpoint
 from uncial.checkpoint import Course
 from uncial.config import to_dict
 from uncial.errors import GroundTruthError, StorageError
+from uncial.image_file import Gray
 from uncial.layout.bundle import save_layout
-from uncial.lineimage import Gray
 from uncial.nn.crnn import fastest_autocast
 from uncial.nn.layout_graph import layout_graph
 from uncial.nn.layout_net import LayoutNet, layout_loss

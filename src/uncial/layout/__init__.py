@@ -12,9 +12,9 @@ import numpy as np
 from uncial.config import choose
 from uncial.document import Line, Page, Region
 from uncial.geometry import Points, length
+from uncial.image_file import Gray
 from uncial.layout.network import find_with_network, open_finder
 from uncial.layout.projection import find_by_projection
-from uncial.lineimage import Gray
 
 Finder = Callable[[Gray, str], Page]
 

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from uncial.document import Page
 from uncial.errors import BundleError
+from uncial.image_file import Gray
 from uncial.layout.bundle import LayoutBundle, load_layout
 from uncial.layout.found import FoundLine, page_of
 from uncial.layout.page_image import page_ink
 from uncial.layout.tracing import traced_lines
-from uncial.lineimage import Gray
 
 STRIDE = 2  # pixels of the scaled page for each place of a map
 MULTIPLE = 32  # sides that the network takes

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from uncial.lineimage import Gray
+from uncial.image_file import Gray
 
 LEAST_CONTRAST = 40.0  # gray levels from paper to full ink; keeps the grain of blank paper from turning into ink
 

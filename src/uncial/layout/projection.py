@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from uncial.document import Page
 from uncial.geometry import Array
+from uncial.image_file import Gray
 from uncial.layout.found import FoundLine, page_of
 from uncial.layout.page_image import page_ink
-from uncial.lineimage import Gray
 
 SIZE = 1000  # pixels of the longest side of the page that is looked at
 INK = 0.35  # what counts as ink

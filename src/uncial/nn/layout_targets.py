@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from uncial.document import Line, Page
 from uncial.geometry import frame_of, level_curve
+from uncial.image_file import Gray
 from uncial.layout.page_image import page_ink
-from uncial.lineimage import Gray
 
 Maps = NDArray[np.float32]
 STRIDE = 2

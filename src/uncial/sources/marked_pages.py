@@ -13,7 +13,7 @@ from uncial.document import Page
 from uncial.errors import GroundTruthError
 from uncial.formats.page_file import PAGE_FILES, fitted, image_beside, read_page_file
 from uncial.formats.xml_files import root_of
-from uncial.lineimage import Gray, load_image
+from uncial.image_file import Gray, load_image
 from uncial.sources.files import SPLIT_FOLDERS, files_of, is_seen
 
 TABLE = "SOURCES.tsv"
