@@ -20,6 +20,8 @@ Finder = Callable[[Gray, str], Page]
 
 FINDERS: dict[str, Finder] = {"network": find_with_network, "projection": find_by_projection}
 DEFAULT = "network"
+LOW = 96  # pixels; two lines of writing below that could not be read anyway
+LONG = 8  # times as wide as high is no page
 UPRIGHT = 1.5  # a turned page must show so many times more line than the page as it is
 
 
@@ -52,6 +54,20 @@ def find_lines(
     if len(turns) > 1 and max(_written(pages[1]), _written(pages[3])) > UPRIGHT * _written(pages[0]):
         best = max((1, 3), key=lambda turn: _raggedness(pages[turn]))
     return _turned_back(pages[best], best)
+
+
+def shows_line(gray: Gray) -> bool:
+    """Whether an image is that of a single line (or word), and not of a page.
+
+    Args:
+        gray: uint8 (H, W).
+    """
+    height, width = gray.shape
+    if height <= LOW or width >= LONG * height:
+        return True
+    if width < 1.2 * height and height > 2 * LOW:
+        return False
+    return len(find_lines(gray).lines) < 2
 
 
 def _written(page: Page) -> float:
