@@ -1,0 +1,93 @@
+"""Training a line finder on a drawn page: targets, splits, a bundle that opens, and going on."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from uncial.document import Line, Page, Region
+from uncial.errors import GroundTruthError, StorageError
+from uncial.evaluate_layout import evaluate_layout
+from uncial.formats.page_xml import write_page_xml
+from uncial.layout.network import NetworkFinder, load_layout
+from uncial.nn.layout_targets import drawn_lines, rasterised, varied
+from uncial.scan import Scan
+from uncial.sources.marked_pages import marked_pages
+from uncial.train_layout import LayoutConfig, train_layout
+
+TINY = LayoutConfig(minutes=0.03, size=64, batch_pages=1)
+
+
+def a_page():
+    gray = np.full((120, 120), 230, np.uint8)
+    lines = []
+    for number, y in enumerate((40, 80), start=1):
+        cv2.line(gray, (20, y - 4), (100, y - 4), 40, 6)
+        boundary = ((20.0, y - 10.0), (100.0, y - 10.0), (100.0, y + 4.0), (20.0, y + 4.0))
+        lines.append(Line(f"l{number}", ((20.0, float(y)), (100.0, float(y))), boundary))
+    region = Region("r1", ((0.0, 0.0), (119.0, 0.0), (119.0, 119.0)), tuple(lines))
+    return gray, Page("one.png", 120, 120, (region,))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    gray, page = a_page()
+    root = tmp_path / "letters"
+    root.mkdir()
+    for name in ("one", "two"):
+        cv2.imwrite(str(root / f"{name}.png"), gray)
+        written = write_page_xml(replace(page, image=f"{name}.png"), Scan(name, name, gray))
+        (root / f"{name}.xml").write_bytes(written)
+    (tmp_path / "SOURCES.tsv").write_text("file\tsplit\nletters/one.png\ttrain\nletters/two.png\tval\n")
+    return root
+
+
+def test_targets_lie_where_the_lines_do_and_tell_their_heights():
+    gray, page = a_page()
+    maps = rasterised(drawn_lines(page), 128, 128)
+    assert maps[0, 20, 30] == 1 and maps[0, 30, 30] == 0
+    assert maps[1, 20, 10] == 1 and maps[1, 20, 30] == 0
+    assert maps[2, 20, 30] == pytest.approx(10, abs=1) and maps[3, 20, 30] == pytest.approx(4, abs=1)
+
+
+def test_a_varied_page_keeps_its_lines_under_its_ink():
+    gray, page = a_page()
+    for seed in range(20):
+        ink, maps = varied(gray, drawn_lines(page), 128, np.random.default_rng(seed))
+        above = np.roll(maps[0], -2, axis=0) > 0.5  # the stroke lies some pixels above its baseline
+        found = cv2.dilate(cv2.resize(ink[0], (64, 64), interpolation=cv2.INTER_AREA), np.ones((5, 1), np.uint8))
+        assert found[above].mean() > 0.5
+
+
+def test_pages_take_their_split_from_the_table_above_them(folder):
+    assert [(page.id, page.split) for page in marked_pages([folder])] == [
+        ("letters/one", "train"),
+        ("letters/two", "val"),
+    ]
+
+
+def test_training_writes_a_bundle_that_finds_lines_and_a_run_that_goes_on(folder, tmp_path):
+    out = tmp_path / "mine"
+    pages = marked_pages([folder])
+    train_layout(pages, out, TINY)
+    bundle = load_layout(out)
+    assert bundle.provenance["pages"] == 1
+    assert NetworkFinder(bundle).maps(np.full((50, 70), 200, np.uint8)).shape == (4, 23, 32)
+    with pytest.raises(StorageError, match="resume"):
+        train_layout(pages, out, TINY)
+    before = bundle.provenance["steps"]
+    train_layout(pages, out, replace(TINY, minutes=0.06), resume=True)
+    assert load_layout(out).provenance["steps"] > before
+
+
+def test_val_pages_are_never_learned_from(folder, tmp_path):
+    held_back = [page for page in marked_pages([folder]) if page.split == "val"]
+    with pytest.raises(GroundTruthError, match="train"):
+        train_layout(held_back, tmp_path / "none", TINY)
+
+
+def test_an_evaluation_pools_collections_and_tells_complete_ones_apart(folder):
+    found = evaluate_layout(marked_pages([folder]), finder="projection").plain()
+    assert found["groups"]["letters"] == found["groups"]["all"] == found["groups"]["all but incomplete"]
+    assert found["groups"]["all"]["true"] == 2 and list(found["pages"]) == ["letters/two"]
