@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from uncial.bundle import Bundle
+from uncial.formats.page_file import read_page_file
 
 Lines = Sequence[DrawnLine]
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -191,3 +193,64 @@ def test_an_unknown_decoder_is_answered_with_those_there_are(folder: Path, tiny_
     ran = uncial("read", "-m", tiny_bundle.path, "--decoder", "best", folder)
     assert (ran.out, ran.code) == ("", 2)
     assert "best-path" in ran.told
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    """A sheet with three of the shipped lines of writing on it."""
+    sheet = np.full((900, 1000), 235, np.uint8)
+    for n, line in enumerate(sorted((ROOT / "examples" / "lines").glob("*.png"))[:3]):
+        image = np.asarray(Image.open(line).convert("L"))[:, :800]
+        place = sheet[150 + 200 * n :, 100:][: image.shape[0], : image.shape[1]]
+        place[:] = np.minimum(place, image)
+    path = tmp_path / "letter.png"
+    Image.fromarray(sheet).save(path)
+    return path
+
+
+def test_a_page_is_read_line_by_line_and_written_as_page_xml(page: Path, tiny_bundle: Bundle, tmp_path: Path) -> None:
+    ran = uncial("read", "-m", tiny_bundle.path, "-f", "page", "-o", tmp_path / "letter.xml", page)
+    assert (ran.out, ran.told, ran.code) == ("", "", 0)
+    found = read_page_file(tmp_path / "letter.xml")
+    assert (found.image, found.width, found.height) == ("letter.png", 1000, 900)
+    assert len(found.lines) == 3
+    assert all(line.transcript is not None for line in found.lines)
+    text = uncial("read", "-m", tiny_bundle.path, page).out
+    assert [line for line in text.splitlines() if line] == [line.transcript.text for line in found.lines]
+
+
+def test_several_pages_are_a_file_each_in_the_folder(page: Path, tiny_bundle: Bundle, tmp_path: Path) -> None:
+    pages = tmp_path / "letters.tif"
+    Image.open(page).save(pages, save_all=True, append_images=[Image.open(page)])
+    ran = uncial("read", "-m", tiny_bundle.path, "-f", "alto", "-o", tmp_path / "out", pages, page)
+    assert ran.code == 0, ran.told
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "letter.xml", "letters-0001.xml", "letters-0002.xml",
+    ]  # fmt: skip
+    headed = uncial("read", "-m", tiny_bundle.path, pages).out
+    assert headed.startswith(f"==> {pages}#1 <==\n")
+    assert f"==> {pages}#2 <==\n" in headed
+
+
+def test_of_two_scans_of_one_name_nothing_is_overwritten(page: Path, tiny_bundle: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = tmp_path / "other" / page.name
+    other.write_bytes(page.read_bytes())
+    ran = uncial("read", "-m", tiny_bundle.path, "-o", f"{tmp_path / 'out'}/", page, other)
+    assert ran.code == 3
+    assert f"{other}: would be written as letter.txt, as {page} is" in ran.told
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["letter.txt"]
+
+
+def test_several_pages_are_no_stream_of_xml(page: Path, tiny_bundle: Bundle) -> None:
+    ran = uncial("read", "-m", tiny_bundle.path, "-f", "page", page, page)
+    assert ran.code == 2
+    assert "name a folder with -o" in ran.told
+
+
+def test_a_line_image_is_a_page_of_one_line_where_the_format_wants_pages(folder: Path, tiny_bundle: Bundle) -> None:
+    ran = uncial("read", "-m", tiny_bundle.path, "-f", "page", "-o", folder / "line.xml", folder / "line000.png")
+    assert ran.code == 0, ran.told
+    (line,) = read_page_file(folder / "line.xml").lines
+    assert line.transcript is not None
+    assert line.transcript.text == TEXTS[0]

@@ -29,6 +29,7 @@ HEAVY = ("torch", "onnx", "onnxruntime", "cv2", "numpy", "PIL", "rich.table", "l
 TORCH_MODULES = (
     "explain.py",
     "train.py",
+    "train_layout.py",
     "checkpoint.py",
     "run_log.py",
     "export.py",

@@ -21,10 +21,17 @@ class Split(StrEnum):
 
 
 class Format(StrEnum):
-    """What a reading is written as."""
+    """What a reading is written as; a line image has only the first two."""
 
     text = "text"
     json = "json"
+    page = "page"
+    alto = "alto"
+    hocr = "hocr"
+    tei = "tei"
+    csv = "csv"
+    tsv = "tsv"
+    png = "png"
 
 
 class Form(StrEnum):
@@ -38,8 +45,10 @@ class Form(StrEnum):
 class Shows(StrEnum):
     """What an image shows."""
 
-    word = "word"
+    auto = "auto"
+    page = "page"
     line = "line"
+    word = "word"
 
 
 Data = Annotated[
@@ -90,8 +99,8 @@ def needs_extra(name: str, purpose: str, *packages: str) -> Iterator[None]:
         ) from error
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file beside its place and move it there when it is whole.
+def write_whole(path: Path, text: str | bytes) -> None:
+    """Write a file beside its place and move it there when it is whole; text in UTF-8.
 
     Raises:
         StorageError: full disk or no permission; what stood there before is untouched.
@@ -99,7 +108,7 @@ def write_whole(path: Path, text: str) -> None:
     beside = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text, encoding="utf-8")
+        beside.write_bytes(text.encode() if isinstance(text, str) else text)
         beside.replace(path)
     except OSError as error:
         with suppress(OSError):

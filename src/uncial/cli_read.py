@@ -1,47 +1,38 @@
-"""`uncial read`: images in, text or JSON out; an image that cannot be read does not stop the others."""
+"""`uncial read`: scans in, text or files out; a scan that cannot be read does not stop the others."""
 
 import json
+import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from uncial.cli_options import Backend, Format, Model, Shows, write_whole
-from uncial.errors import ImageError
+from uncial.errors import ConfigError, ImageError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from uncial.archive import Reading
 
-    from uncial.document import Transcript
-    from uncial.recognizer import Recognizer
-
-STDIN = "-"
-SOME_UNREAD = 3  # exit code: some of several images could not be read
-AT_ONCE = 64  # images held in memory together; their texts are printed before the next are opened
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".jp2", ".pgm")  # taken from folders
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What became of one image: its transcript, or why there is none."""
-
-    name: str
-    outcome: "Transcript | ImageError"
+SOME_UNREAD = 3  # exit code: some of several scans could not be read
+TOGETHER = (Format.text, Format.json)  # of which one file can hold many scans
 
 
 def read(
     images: Annotated[
         list[str],
-        typer.Argument(metavar="IMAGE", help="Line images, folders of them, or - for one on standard input."),
+        typer.Argument(
+            metavar="IMAGE",
+            help="Pages or single lines: JPEG, PNG, TIFF, WebP, JPEG 2000, PDF; folders of them, or - for a file on "
+            "standard input.",
+        ),
     ],
     shows: Annotated[
-        Shows, typer.Option("--as", help="What an image shows. A word is read without spaces.")
-    ] = Shows.line,
+        Shows, typer.Option("--as", help="What an image shows; auto looks. A word is read without spaces.")
+    ] = Shows.auto,
     format_: Annotated[
         Format, typer.Option("--format", "-f", help="JSON adds confidence, and place and runners-up of each grapheme.")
     ] = Format.text,
@@ -49,134 +40,156 @@ def read(
     decoder: Annotated[str, typer.Option(metavar="NAME", help="How posteriors become text.")] = "best-path",
     backend: Backend = "auto",
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write to this file, not to the screen.")
+        str | None,
+        typer.Option("--out", "-o", metavar="PATH", help="Write to this file; or PATH/: a file a scan in this folder."),
     ] = None,
 ) -> None:
-    """Read line images and print what is written on them.
+    """Read pages and lines, and print what is written on them.
 
-    Prints a line for each image, with the image's name and a colon before it if there are several. Exit code 3: some
-    of several images could not be read; the reasons are on standard error, and all others were read.
+    Of several lines each has its image's name and a colon before it, and each page a heading. Exit code 3: some of
+    several scans could not be read; the reasons are on standard error, and all others were read.
     """
+    from uncial.archive import read_scans, scans_of
     from uncial.recognizer import Recognizer
+    from uncial.scan import scan_names
 
-    names, unread = image_names(images), list[ImageError]()
+    names, unread = scan_names(images), list[str]()
     recognizer = Recognizer.load(model, decoder=decoder, backend=backend)
-    readings = told(read_each(recognizer, names), unread, alone=len(names) == 1)
-    if shows is Shows.word:
-        readings = map(as_word, readings)
-    pieces = FORMATS[format_](readings, several=len(names) > 1)
-    if out is None:
-        sys.stdout.writelines(pieces)
-    elif (whole := "".join(pieces)) and len(unread) < len(names):
-        write_whole(out, whole)
+    readings = read_scans(recognizer, scans_of(names), "line" if shows is Shows.word else shows)
+    first, readings = ahead(map(as_word, readings) if shows is Shows.word else readings, 2)
+    readings = told(readings, unread, alone=len(first) == len(names) == 1)
+    put(readings, format_, out, unread, several=len(first) > 1)
     if unread:
         raise typer.Exit(SOME_UNREAD)
 
 
-def image_names(arguments: Sequence[str]) -> list[str]:
-    """The arguments, with each folder replaced by the images in it; a folder that has none stays and fails later."""
-    names: list[str] = []
-    for argument in arguments:
-        folder = Path(argument)
-        files = sorted(folder.iterdir()) if folder.is_dir() else []
-        names += [str(f) for f in files if f.suffix.lower() in SUFFIXES and f.name[0] != "."] or [argument]
-    return names
+def ahead(readings: Iterator["Reading"], count: int) -> tuple[list["Reading"], Iterator["Reading"]]:
+    """The first few readings, and all of them."""
+    first = list(islice(readings, count))
+    return first, chain(first, readings)
 
 
-def read_each(recognizer: "Recognizer", names: Sequence[str]) -> Iterator[Reading]:
-    """Read images in order; each gives a transcript or an error.
-
-    Args:
-        recognizer: that reads.
-        names: paths, or `-` for standard input.
-    """
-    waiting = iter(names)
-    while some := list(islice(waiting, AT_ONCE)):
-        opened = {n: _open(name, recognizer) for n, name in enumerate(some)}
-        lines = {n: line for n, line in opened.items() if not isinstance(line, ImageError)}
-        transcripts = dict(zip(lines, recognizer.read_lines(lines.values()), strict=True))
-        for n, name in enumerate(some):
-            line = opened[n]
-            yield Reading(name, line if isinstance(line, ImageError) else transcripts[n])
-
-
-def told(readings: Iterable[Reading], unread: list[ImageError], *, alone: bool) -> Iterator[Reading]:
-    """Pass readings on, and tell on standard error which images could not be read.
+def told(readings: Iterable["Reading"], unread: list[str], *, alone: bool) -> Iterator["Reading"]:
+    """Pass readings on, and tell on standard error what could not be read.
 
     Args:
         readings: as they come.
-        unread: is filled with the errors.
-        alone: there is but one image, so its error is the command's.
+        unread: is filled with the reasons.
+        alone: there is but one scan, so its failure is the command's.
     """
+    from uncial.document import Failure, Page
+
     for reading in readings:
-        if isinstance(reading.outcome, ImageError):
-            if alone:
-                raise reading.outcome
-            print(f"uncial: {reading.outcome}", file=sys.stderr)
-            unread.append(reading.outcome)
+        outcome = reading.outcome
+        failures = outcome.failures if isinstance(outcome, Page) else ()
+        if isinstance(outcome, Failure) and alone:
+            raise ImageError(outcome.reason)
+        for failure in (outcome,) if isinstance(outcome, Failure) else failures:
+            print(f"uncial: {failure.reason}", file=sys.stderr)
+            unread.append(failure.reason)
         yield reading
 
 
-def as_word(reading: Reading) -> Reading:
+def as_word(reading: "Reading") -> "Reading":
     """The reading of one word: without the spaces that the network saw between its letters."""
+    from uncial.document import Failure, Page
+
     transcript = reading.outcome
-    if isinstance(transcript, ImageError):
+    assert not isinstance(transcript, Page), "a page is written by its format"
+    if isinstance(transcript, Failure):
         return reading
     spans = tuple(span for span in transcript.spans if not span.grapheme.isspace())
-    return Reading(reading.name, replace(transcript, text="".join(span.grapheme for span in spans), spans=spans))
+    text = "".join(span.grapheme for span in spans)
+    return replace(reading, outcome=replace(transcript, text=text, spans=spans))
 
 
-def as_text(readings: Iterable[Reading], *, several: bool) -> Iterator[str]:
-    """A line of text for each image that was read, behind its name if there are several, as grep does."""
-    for name, transcript in ((r.name, r.outcome) for r in readings):
-        if not isinstance(transcript, ImageError):
-            yield f"{name}:{transcript.text}\n" if several else f"{transcript.text}\n"
+def put(readings: Iterable["Reading"], format_: Format, out: str | None, unread: list[str], *, several: bool) -> None:
+    """Write what was read: to the screen, into one file, or into a folder."""
+    if out is not None and is_folder(out, format_, several=several):
+        into_folder(readings, format_, Path(out), unread)
+    else:
+        into_one(stream(readings, format_, several=several), Path(out) if out else None)
 
 
-def as_json(readings: Iterable[Reading], *, several: bool) -> Iterator[str]:
-    """One object, or an array with an object a line if there are several images."""
-    objects = (json.dumps(_plain(reading), ensure_ascii=False) for reading in readings)
-    if not several:
-        yield from (f"{text}\n" for text in objects)
-        return
-    for n, text in enumerate(objects):
-        yield f"{',' if n else '['}\n{text}"
-    yield "\n]\n"
+def is_folder(out: str, format_: Format, *, several: bool) -> bool:
+    """Whether results go into files of their own."""
+    return Path(out).is_dir() or out.endswith(("/", os.sep)) or (several and format_ not in TOGETHER)
 
 
-FORMATS = {Format.text: as_text, Format.json: as_json}
+def into_folder(readings: Iterable["Reading"], format_: Format, folder: Path, unread: list[str]) -> None:
+    """A file for each scan that was read; of two scans of one name the second is told and not written."""
+    from uncial.document import Failure
+    from uncial.formats import FORMATS
+
+    written: dict[str, str] = {}
+    for reading in readings:
+        if isinstance(reading.outcome, Failure) or reading.scan is None:
+            continue
+        name = reading.scan.stem + FORMATS[format_].suffix
+        if name in written:
+            reason = f"{reading.name}: would be written as {name}, as {written[name]} is; read them into two folders"
+            print(f"uncial: {reason}", file=sys.stderr)
+            unread.append(reason)
+        else:
+            written[name] = reading.name
+            write_whole(folder / name, file_of(reading, format_))
 
 
-def _open(name: str, recognizer: "Recognizer") -> "NDArray[np.uint8] | ImageError":
-    """An image in gray, or why it cannot be read."""
-    from uncial.image_file import load_image
-
-    try:
-        if name == STDIN:
-            return load_image(sys.stdin.buffer.read(), "standard input")
-        if Path(name).is_dir():
-            return ImageError(f"{name}: the folder holds no images ({', '.join(SUFFIXES)})")
-        gray = load_image(Path(name), name)
-    except ImageError as error:
-        return error
-    return _checked(gray, name, recognizer)
+def into_one(parts: Iterable[bytes], out: Path | None) -> None:
+    """Everything into one file, or to the screen piece by piece; a file is written only when all is there."""
+    if out is None:
+        for part in parts:
+            sys.stdout.buffer.write(part)
+            sys.stdout.flush()
+    elif whole := b"".join(parts):
+        write_whole(out, whole)
 
 
-def _checked(gray: "NDArray[np.uint8]", name: str, recognizer: "Recognizer") -> "NDArray[np.uint8] | ImageError":
-    """The image, or why it is no line; known before it is read, it does not stop those beside it."""
-    from uncial.lineimage import line_image
+def stream(readings: Iterable["Reading"], format_: Format, *, several: bool) -> Iterator[bytes]:
+    """What was read, one behind the other; in JSON an array of an object each if there are several."""
+    from uncial.document import Failure
 
-    try:
-        line_image(gray, recognizer.bundle.line_image)
-    except ImageError as error:
-        return ImageError(f"{name}: {error}")
-    return gray
+    if several and format_ not in TOGETHER:
+        raise ConfigError(f"several pages in the format {format_} cannot be one stream; name a folder with -o")
+    for number, reading in enumerate(readings):
+        if format_ is Format.json:
+            yield (b",\n" if number else b"[\n" if several else b"") + file_of(reading, format_).strip()
+        elif not isinstance(reading.outcome, Failure):
+            yield heading(reading, first=number == 0) * several + file_of(reading, format_)
+    if format_ is Format.json:
+        yield b"\n]\n" if several else b"\n"
 
 
-def _plain(reading: Reading) -> dict[str, Any]:
+def heading(reading: "Reading", *, first: bool) -> bytes:
+    """What tells several texts apart: a line's name before it, as grep does, or a page's above it, as head does."""
+    from uncial.document import Page
+
+    if isinstance(reading.outcome, Page):
+        return f"{'' if first else chr(10)}==> {reading.name} <==\n".encode()
+    return f"{reading.name}:".encode()
+
+
+def file_of(reading: "Reading", format_: Format) -> bytes:
+    """What was read of one scan, as a file of its own."""
+    from uncial.archive import page_of
+    from uncial.document import Page, Transcript
+    from uncial.formats import FORMATS
+
+    if not isinstance(reading.outcome, Page):
+        if format_ is Format.json:
+            return (json.dumps(_plain(reading), ensure_ascii=False) + "\n").encode()
+        if format_ is Format.text and isinstance(reading.outcome, Transcript):
+            return f"{reading.outcome.text}\n".encode()
+    return FORMATS[format_].write(*page_of(reading))
+
+
+def _plain(reading: "Reading") -> dict[str, Any]:
+    from uncial.document import Failure, Page
+
     transcript = reading.outcome
-    if isinstance(transcript, ImageError):
-        return {"image": reading.name, "error": str(transcript)}
+    assert not isinstance(transcript, Page), "a page is written by its format"
+    if isinstance(transcript, Failure):
+        return {"image": reading.name, "error": transcript.reason}
     return {
         "image": reading.name,
         "text": transcript.text,

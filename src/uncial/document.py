@@ -131,12 +131,14 @@ class Page:
         width: of the image that the points refer to, in pixels.
         height: the same downward.
         regions: in reading order.
+        failures: lines that could not be read, by their ids; they have no transcript.
     """
 
     image: str
     width: int
     height: int
     regions: tuple[Region, ...] = ()
+    failures: tuple[Failure, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the size and that no id stands for two things."""

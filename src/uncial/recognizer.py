@@ -1,6 +1,7 @@
 """The recognizer: line images in, transcripts out. Every door reads through it: Python, command line, HTTP, archive."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from uncial.alphabet import BLANK
 from uncial.bundle import Bundle, load_bundle
 from uncial.config import choose, from_dict
 from uncial.decoders import DECODERS, BeamConfig, DecodedSpan
-from uncial.document import GraphemeSpan, Transcript
+from uncial.document import Failure, GraphemeSpan, Page, Transcript
 from uncial.errors import ImageError
+from uncial.layout import find_lines
+from uncial.line_cut import cut_line
 from uncial.lineimage import line_image, source_x
 from uncial.ngram import load_ngrams
 from uncial.runtime import LineImage, LogProbs, Runtime
@@ -21,7 +24,7 @@ LINES_AT_ONCE = 256  # lines held in memory together and sorted by width; more w
 ALTERNATIVES = 3  # runners-up told for each grapheme
 
 
-class Recognizer:
+class Recognizer:  # budget: lines, one line and a page are read the same way, each part of it a few lines
     """Reads handwriting with one bundle.
 
     Attributes:
@@ -93,6 +96,31 @@ class Recognizer:
     def read_line(self, image: NDArray[np.uint8]) -> Transcript:
         """Read one line image, uint8 (H, W) gray; see `read_lines`."""
         return self.read_lines([image])[0]
+
+    def read_page(self, gray: NDArray[np.uint8], name: str = "", page: Page | None = None) -> Page:
+        """Find the lines of a page and read them.
+
+        Args:
+            gray: uint8 (H, W), upright.
+            name: of the image.
+            page: where its lines are, in pixels of `gray`; None: they are looked for.
+
+        Returns:
+            The page with a transcript for each line; what stands there instead tells `failures`.
+        """
+        page = page or find_lines(gray, name)
+        strips: dict[int, NDArray[np.uint8]] = {}
+        failures = []
+        for n, line in enumerate(page.lines):
+            try:
+                strip = cut_line(gray, line.baseline, line.boundary)
+                line_image(strip, self.bundle.line_image)
+                strips[n] = strip
+            except ImageError as error:
+                failures.append(Failure(line.id, f"{name or 'page'}: line {line.id}: {error}"))
+        read = dict(zip(strips, self.read_lines(strips.values()), strict=True))
+        whole = page.with_transcripts([read.get(n) for n in range(len(page.lines))])
+        return replace(whole, failures=(*page.failures, *failures))
 
     def _line_image(self, image: NDArray[np.uint8], number: int) -> LineImage:
         try:

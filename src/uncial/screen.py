@@ -240,3 +240,17 @@ def _flat(values: dict[str, Any], above: str = "") -> list[tuple[str, str]]:
         else:
             rows.append((name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
     return rows
+
+
+def show_note(note: str) -> None:
+    """A line of progress on standard error."""
+    console(sys.stderr).print(note)
+
+
+def show_layout_rates(found: dict[str, Any]) -> None:
+    """Baseline precision, recall and F1 of each collection."""
+    table = Table("", "precision", "recall", "F1", "true lines", "found", box=None, pad_edge=False)
+    for name, group in found["groups"].items():
+        shown = (f"{group[rate]:.3f}" for rate in ("precision", "recall", "f1"))
+        table.add_row(name, *shown, f"{group['true']:,}", f"{group['found']:,}")
+    console().print(table)

@@ -1,0 +1,64 @@
+"""`uncial train-layout` and `uncial evaluate-layout`: marked pages in, a line finder or its rates out."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from uncial.cli_options import Json, Split, needs_extra
+
+Pages = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="PAGES",
+        help="PAGE or ALTO files with their images beside them, or folders of these.",
+        show_default=False,
+    ),
+]
+
+
+def train_layout(
+    data: Pages,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="BUNDLE", help="Folder of the layout bundle to make.")],
+    minutes: Annotated[float | None, typer.Option(metavar="M", help="Budget in minutes of wall time.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting that differs; may be given several times."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that was stopped.")] = False,
+) -> None:
+    """Train the network that finds lines.
+
+    Learns from the pages of split train, as SOURCES.tsv beside them tells. The checkpoint goes into BUNDLE.run.
+    """
+    from uncial.config import from_dict, merge
+    from uncial.screen import show_note
+    from uncial.sources.marked_pages import marked_pages
+
+    with needs_extra("train", "training", "torch", "onnx"):
+        from uncial.train_layout import LayoutConfig
+        from uncial.train_layout import train_layout as run
+    config = from_dict(LayoutConfig, merge({}, settings or ()) | ({} if minutes is None else {"minutes": minutes}))
+    print(run(marked_pages(data), out, config, resume=resume, watch=show_note))
+
+
+def evaluate_layout(
+    data: Pages,
+    model: Annotated[
+        Path | None, typer.Option("--model", "-m", metavar="BUNDLE", help="Layout bundle; without it, the shipped one.")
+    ] = None,
+    finder: Annotated[str, typer.Option(metavar="NAME", help="Line finder: network or projection.")] = "network",
+    split: Annotated[Split, typer.Option(help="Which pages.")] = Split.val,
+    as_json: Json = False,
+) -> None:
+    """Measure how well lines are found: baseline precision, recall and F1 (READ-BAD, Grüning et al. 2018)."""
+    from uncial.evaluate_layout import evaluate_layout as run
+    from uncial.screen import show_layout_rates
+    from uncial.sources.marked_pages import marked_pages
+
+    found: dict[str, Any] = run(marked_pages(data), finder=finder, bundle=model, split=split.value).plain()
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=1))
+    else:
+        show_layout_rates(found)

@@ -1,0 +1,90 @@
+"""Measure how well lines are found on pages whose lines are known."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from uncial.errors import GroundTruthError
+from uncial.layout import DEFAULT, find_lines
+from uncial.layout_metrics import BaselineCounts, count_baselines
+from uncial.sources.marked_pages import MarkedPage
+
+INCOMPLETE = ("hooker_en", "poilus_fr", "timeus_fr")  # collections that leave out notes, stamps or print
+
+
+@dataclass(frozen=True, slots=True)
+class PageFound:
+    """What was found on a page: its id and collection, the counts, and seconds of finding."""
+
+    id: str
+    collection: str
+    counts: BaselineCounts
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutEvaluation:
+    """What an evaluation of line finding found, page by page."""
+
+    pages: tuple[PageFound, ...]
+
+    def pooled(self) -> dict[str, BaselineCounts]:
+        """Counts of all pages, of those whose ground truth is complete, and of each collection."""
+        groups: dict[str, BaselineCounts] = {"all": BaselineCounts(), "all but incomplete": BaselineCounts()}
+        for page in self.pages:
+            names = ["all", page.collection]
+            names += [] if page.collection in INCOMPLETE else ["all but incomplete"]
+            for name in names:
+                groups[name] = groups.get(name, BaselineCounts()) + page.counts
+        return groups
+
+    def plain(self) -> dict[str, Any]:
+        """As plain values for JSON."""
+        return {
+            "groups": {name: rates(counts) for name, counts in self.pooled().items()},
+            "pages": {page.id: rates(page.counts) | {"seconds": round(page.seconds, 3)} for page in self.pages},
+        }
+
+
+def rates(counts: BaselineCounts) -> dict[str, float]:
+    """Precision, recall and F1 with the numbers of lines."""
+    values = {"precision": counts.precision, "recall": counts.recall, "f1": counts.f1}
+    return {name: round(value, 4) for name, value in values.items()} | {"true": counts.true, "found": counts.found}
+
+
+def evaluate_layout(
+    pages: Sequence[MarkedPage],
+    *,
+    finder: str = DEFAULT,
+    bundle: Path | None = None,
+    split: str = "val",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> LayoutEvaluation:
+    """Find the lines of pages and compare them with the ground truth.
+
+    Args:
+        pages: of ground truth.
+        finder: name in FINDERS.
+        bundle: layout bundle; None: the one that ships.
+        split: which pages; "all": every one.
+        progress: is called with (pages done, pages in all).
+
+    Raises:
+        GroundTruthError: no page of this split.
+        ConfigError: no such finder.
+    """
+    chosen = [page for page in pages if split in ("all", page.split)]
+    if not chosen:
+        raise GroundTruthError(f"no page of split {split}; choose another --split, or all")
+    results = []
+    for page in chosen:
+        gray, truth = page.open()
+        begun = time.perf_counter()
+        found = find_lines(gray, page.id, finder=finder, bundle=bundle)
+        seconds = time.perf_counter() - begun
+        counts = count_baselines([line.baseline for line in truth.lines], [line.baseline for line in found.lines])
+        results.append(PageFound(page.id, page.collection, counts, seconds))
+        progress(len(results), len(chosen))
+    return LayoutEvaluation(tuple(results))

@@ -1,0 +1,106 @@
+"""Finding lines: page image -> regions, baselines, boundaries, reading order.
+
+A finder takes an upright page, uint8 (H, W), and a name, and gives a `Page`. New members go into `FINDERS`.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from uncial.config import choose
+from uncial.document import Line, Page, Region
+from uncial.geometry import Points, length
+from uncial.image_file import Gray
+from uncial.layout.network import find_with_network, open_finder
+from uncial.layout.projection import find_by_projection
+
+Finder = Callable[[Gray, str], Page]
+
+FINDERS: dict[str, Finder] = {"network": find_with_network, "projection": find_by_projection}
+DEFAULT = "network"
+LOW = 96  # pixels; two lines of writing below that could not be read anyway
+LONG = 8  # times as wide as high is no page
+UPRIGHT = 1.5  # a turned page must show so many times more line than the page as it is
+
+
+def find_lines(
+    gray: Gray, name: str = "", *, finder: str = DEFAULT, bundle: Path | None = None, rotate: str = "none"
+) -> Page:
+    """Find the lines of a page.
+
+    Args:
+        gray: uint8 (H, W), 0 black to 255 white.
+        name: of the image.
+        finder: name in FINDERS.
+        bundle: layout bundle of the network finder; None: the one that ships.
+        rotate: "none": the page stands upright; "auto": it may lie on its side, which takes three times as long.
+
+    Returns:
+        Regions and lines in reading order; baselines run in reading direction, also on a page that lies on its side,
+        where the even margin is taken for the left one (which is right of two pages in three).
+
+    Raises:
+        ConfigError: no such finder, or no such way to rotate.
+        BundleError: the layout bundle cannot be used.
+    """
+    find = choose(FINDERS, "line finder", finder)
+    if bundle is not None and finder == DEFAULT:
+        find = open_finder(bundle)
+    turns = choose({"none": (0,), "auto": (0, 1, 3)}, "way to rotate", rotate)
+    pages = {turn: find(np.ascontiguousarray(np.rot90(gray, turn)), name) for turn in turns}
+    best = 0
+    if len(turns) > 1 and max(_written(pages[1]), _written(pages[3])) > UPRIGHT * _written(pages[0]):
+        best = max((1, 3), key=lambda turn: _raggedness(pages[turn]))
+    return _turned_back(pages[best], best)
+
+
+def shows_line(gray: Gray) -> bool:
+    """Whether an image is that of a single line (or word), and not of a page.
+
+    Args:
+        gray: uint8 (H, W).
+    """
+    height, width = gray.shape
+    if height <= LOW or width >= LONG * height:
+        return True
+    if width < 1.2 * height and height > 2 * LOW:
+        return False
+    return len(find_lines(gray).lines) < 2
+
+
+def _written(page: Page) -> float:
+    """Pixels of baseline."""
+    return sum(length(line.baseline) for line in page.lines)
+
+
+def _raggedness(page: Page) -> float:
+    """By how many pixels lines end less evenly than they begin; upside down it is the other way round.
+
+    How much line is found does not tell: upside down it is mostly more.
+    """
+    if not page.lines:
+        return 0.0
+    begins, ends = (np.array([line.baseline[end][0] for line in page.lines]) for end in (0, -1))
+    spread = [float(np.median(np.abs(places - np.median(places)))) for places in (begins, ends)]
+    return spread[1] - spread[0]
+
+
+def _turned_back(page: Page, turn: int) -> Page:
+    """The page found on an image that was turned by so many quarters to the left, on the image as it was."""
+    if not turn:
+        return page
+
+    def back(points: Points) -> Points:
+        if turn == 1:
+            return tuple((page.height - 1 - y, x) for x, y in points)
+        return tuple((y, page.width - 1 - x) for x, y in points)
+
+    def line_back(line: Line) -> Line:
+        return replace(line, baseline=back(line.baseline), boundary=back(line.boundary))
+
+    def region_back(region: Region) -> Region:
+        return replace(region, boundary=back(region.boundary), lines=tuple(map(line_back, region.lines)))
+
+    return Page(page.image, page.height, page.width, tuple(map(region_back, page.regions)))

@@ -1,0 +1,82 @@
+"""Layout bundles: a folder with the ONNX graph of a network that finds lines, and how pages are prepared for it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from uncial.errors import BundleError, StorageError
+
+VERSION = 1
+SETTINGS, GRAPH = "layout.json", "layout.onnx"
+SHIPPED = Path(__file__).parent.parent / "models" / "layout"
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutBundle:
+    """A trained layout network.
+
+    Attributes:
+        path: its folder.
+        size: longest side of a page that it sees, in pixels.
+        provenance: data, recipe and results, as plain JSON.
+    """
+
+    path: Path
+    size: int
+    provenance: dict[str, Any]
+
+    @property
+    def graph(self) -> Path:
+        """The ONNX graph."""
+        return self.path / GRAPH
+
+
+def save_layout(path: Path, graph: bytes, size: int, provenance: Mapping[str, Any]) -> LayoutBundle:
+    """Write a layout bundle; one that stands there is replaced, file by file, settings last.
+
+    Raises:
+        StorageError: full disk or no permission.
+    """
+    settings = {"format": "uncial layout", "version": VERSION, "size": size, "provenance": dict(provenance)}
+    settings["checksum"] = hashlib.sha256(graph).hexdigest()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        for name, data in ((GRAPH, graph), (SETTINGS, json.dumps(settings, indent=1).encode())):
+            beside = path / f".{name}.new"
+            beside.write_bytes(data)
+            beside.replace(path / name)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink()
+        raise StorageError(f"{path}: could not be written ({error.strerror}); free some space") from error
+    return load_layout(path)
+
+
+def load_layout(path: Path | None = None) -> LayoutBundle:
+    """Open a layout bundle and check that it is whole.
+
+    Args:
+        path: its folder; None: the one that ships with Uncial.
+
+    Raises:
+        BundleError: there is none, it is damaged, or it is of a newer version.
+    """
+    folder = path or SHIPPED
+    try:
+        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        version, size = int(settings["version"]), int(settings["size"])
+        whole = hashlib.sha256((folder / GRAPH).read_bytes()).hexdigest() == settings["checksum"]
+        provenance = dict(settings["provenance"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BundleError(
+            f"{folder}: is no layout bundle or is damaged ({error}); it is the folder that 'uncial train-layout' writes"
+        ) from error
+    if version > VERSION:
+        raise BundleError(f"{folder}: is of version {version}, this Uncial knows {VERSION}; update it")
+    if not whole:
+        raise BundleError(f"{folder / GRAPH}: is damaged (wrong checksum); copy the whole folder again")
+    return LayoutBundle(folder, size, provenance)

@@ -1,0 +1,76 @@
+"""Reading order: columns from left to right, in each its rows from top to bottom, in each row from left to right.
+
+A page is cut where an empty strip runs through it from top to bottom (Nagy et al. 1992, XY cut, but with lines for
+pixels); a heading above two columns is cut off first. Cells of a table are narrow, so rows of a table stay together.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from uncial.geometry import Box
+
+COLUMN_LINES = 3  # a column has at least so many lines
+COLUMN_WIDTH = 4.0  # heights of a line: the median line of a column is at least so wide; cells of tables are not
+GUTTER = 0.5  # heights of a line: the empty strip between columns is at least so wide
+MARGIN_WIDTH = 0.3  # of the wider side: a narrower side is a margin, whose notes may cross no gutter but are few
+
+
+def reading_order(boxes: Sequence[Box]) -> list[list[int]]:
+    """Group lines into columns, and order both.
+
+    Args:
+        boxes: around the lines' middles, from baseline to the height of small letters.
+
+    Returns:
+        Indices into `boxes`: a list for each column.
+    """
+    if not boxes:
+        return []
+    height = float(np.median([box.bottom - box.top for box in boxes]))
+    return _cut(list(range(len(boxes))), boxes, height)
+
+
+def _cut(chosen: list[int], boxes: Sequence[Box], height: float) -> list[list[int]]:
+    if (gutter := _gutter(chosen, boxes, height)) is not None:
+        left = [i for i in chosen if boxes[i].right <= gutter]
+        right = [i for i in chosen if boxes[i].right > gutter]
+        return _cut(left, boxes, height) + _cut(right, boxes, height)
+    rows = _rows(chosen, boxes)
+    for n in range(1, min(5, len(rows) - COLUMN_LINES)):  # a heading, then columns; or columns, then a line below
+        head, tail = sum(rows[:n], []), sum(rows[n:], [])
+        if _gutter(tail, boxes, height) is not None:
+            return [head, *_cut(tail, boxes, height)]
+        head, tail = sum(rows[:-n], []), sum(rows[-n:], [])
+        if _gutter(head, boxes, height) is not None:
+            return [*_cut(head, boxes, height), tail]
+    return [sum(rows, [])]
+
+
+def _gutter(chosen: list[int], boxes: Sequence[Box], height: float) -> float | None:
+    """Where an empty strip parts two columns; None: nowhere. Of several the widest."""
+    spans = sorted((boxes[i].left, boxes[i].right) for i in chosen)
+    best: tuple[float, float] | None = None
+    reach = -np.inf
+    for n, (left, right) in enumerate(spans):
+        if n >= COLUMN_LINES and len(spans) - n >= COLUMN_LINES and left - reach >= GUTTER * height:
+            widths = [np.median([b - a for a, b in side]) for side in (spans[:n], spans[n:])]
+            if min(widths) >= COLUMN_WIDTH * height and (best is None or left - reach > best[0]):
+                best = (left - reach, (left + reach) / 2)
+        reach = max(reach, right)
+    return best[1] if best else None
+
+
+def _rows(chosen: list[int], boxes: Sequence[Box]) -> list[list[int]]:
+    """Lines side by side, as rows from top to bottom."""
+    rows: list[list[int]] = []
+    for i in sorted(chosen, key=lambda i: (boxes[i].top + boxes[i].bottom) / 2):
+        box = boxes[i]
+        last = rows[-1] if rows else []
+        beside = all(boxes[j].right <= box.left + 2 or boxes[j].left >= box.right - 2 for j in last)
+        level = last and (box.top + box.bottom) / 2 < np.mean([boxes[j].bottom for j in last])
+        if last and beside and level:
+            last.append(i)
+        else:
+            rows.append([i])
+    return [sorted(row, key=lambda i: boxes[i].left) for row in rows]

@@ -1,0 +1,27 @@
+"""Pages as a line finder sees them: scaled, and with ink told from paper whatever the light was."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from uncial.image_file import Gray
+
+LEAST_CONTRAST = 40.0  # gray levels from paper to full ink; keeps the grain of blank paper from turning into ink
+
+
+def page_ink(gray: Gray) -> NDArray[np.float32]:
+    """Ink of a page: float32 of the same shape, 0 paper to 1 ink.
+
+    Paper is what the page shows thereabouts, its strokes closed over, so that shadows and yellowed edges do not count.
+
+    Args:
+        gray: uint8 (H, W), some 1,000 pixels high, so that strokes are a few pixels wide.
+    """
+    quarter = (max(1, gray.shape[1] // 4), max(1, gray.shape[0] // 4))
+    small = cv2.resize(gray, quarter, interpolation=cv2.INTER_AREA)
+    paper = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
+    paper = cv2.GaussianBlur(paper, (0, 0), 4)
+    shade = cv2.resize(paper, gray.shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32)
+    dark = np.maximum(shade - gray, 0)
+    contrast = max(LEAST_CONTRAST, float(np.quantile(dark[::4, ::4], 0.98)))
+    return np.minimum(dark / contrast, 1).astype(np.float32)  # type: ignore[no-any-return]

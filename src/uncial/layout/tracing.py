@@ -1,0 +1,170 @@
+"""Lines traced in the maps of a network: peaks linked from column to column, then pieces joined."""
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from uncial.geometry import Array
+
+LEAST = 0.15  # probability of a point of a baseline
+SURE = 0.55  # mean probability of a line
+LONGEST_GAP = 4  # columns of the map that a trace may leap over
+FARTHEST_STEP = 1.6  # rows of the map between neighbouring columns
+SHORTEST = 1.0  # of a line's height: what is shorter is a speck
+JOINED = 1.6  # of a line's height: pieces nearer than that, at one level, are one line
+ECHO = 0.35  # of a line's height: nearer to a line than that there is no other
+LEVEL = 0.35  # of a line's height: what counts as one level
+
+
+@dataclass(slots=True)
+class Trace:
+    """Points of a line from left to right, in places of the map, with their probabilities."""
+
+    x: list[int] = field(default_factory=list)
+    y: list[float] = field(default_factory=list)
+    p: list[float] = field(default_factory=list)
+
+    def ahead(self, x: int) -> float:
+        """Where the line will be at this column, if it goes on as it did lately."""
+        back = max(0, len(self.x) - 12)
+        run = self.x[-1] - self.x[back]
+        slope = (self.y[-1] - self.y[back]) / run if run >= 6 else 0.0
+        return self.y[-1] + slope * (x - self.x[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class TracedLine:
+    """A line: (N, 2) points and heights above and below, all in places of the map; mean probability."""
+
+    points: Array
+    above: float
+    below: float
+    probability: float
+
+
+def traced_lines(maps: NDArray[np.float32]) -> list[TracedLine]:
+    """The lines in the maps of a page.
+
+    Args:
+        maps: float32 (4, H, W): probabilities of baseline and line end, heights above and below in places of the map.
+    """
+    baseline = cv2.GaussianBlur(maps[0], (3, 3), 0.6) * (1 - maps[1]).clip(0, 1)
+    lines = [line for trace in _traces(baseline) if (line := _line(trace, maps)) is not None]
+    lines = _joined(_without_echoes(lines), maps[1])
+    return [line for line in lines if _is_written(line)]
+
+
+def _traces(baseline: NDArray[np.float32]) -> list[Trace]:
+    """Peaks of each column, linked to those of the columns before."""
+    peaks = (baseline >= LEAST) & (baseline >= cv2.dilate(baseline, np.ones((5, 1), np.uint8)))
+    done: list[Trace] = []
+    alive: list[Trace] = []
+    columns, rows = np.nonzero(peaks.T)
+    starts = np.searchsorted(columns, np.arange(baseline.shape[1] + 1))
+    for x in range(baseline.shape[1]):
+        here = rows[starts[x] : starts[x + 1]]
+        done += [trace for trace in alive if x - trace.x[-1] > LONGEST_GAP]
+        alive = [trace for trace in alive if x - trace.x[-1] <= LONGEST_GAP]
+        _link(alive, here, x, baseline[:, x])
+    return done + alive
+
+
+def _link(alive: list[Trace], rows: NDArray[np.int64], x: int, column: NDArray[np.float32]) -> None:
+    """Give each peak of a column to the nearest trace that awaits one, or begin a new trace."""
+    awaited = np.array([trace.ahead(x) for trace in alive])
+    count, free = len(alive), set(range(len(alive)))
+    for row in sorted(rows.tolist(), key=lambda r: -column[r]):
+        near = np.abs(awaited - row) if count else np.empty(0)
+        best = min(free, key=lambda i: near[i], default=None)
+        if best is not None and near[best] <= FARTHEST_STEP + 0.5 * (x - alive[best].x[-1]):
+            free.discard(best)
+            trace = alive[best]
+        else:
+            trace = Trace()
+            alive.append(trace)
+        trace.x.append(x)
+        trace.y.append(_between(column, row))
+        trace.p.append(float(column[row]))
+
+
+def _between(column: NDArray[np.float32], row: int) -> float:
+    """The height of a peak, finer than a row: the middle of the mass around it."""
+    first = max(0, row - 2)
+    mass = column[first : row + 3]
+    return float(np.dot(np.arange(first, first + len(mass)), mass) / (mass.sum() + 1e-6))
+
+
+def _line(trace: Trace, maps: NDArray[np.float32]) -> TracedLine | None:
+    if len(trace.x) < 3:
+        return None
+    x, y = np.array(trace.x), np.array(trace.y)
+    rows = np.rint(y).astype(int).clip(0, maps.shape[1] - 1)
+    above, below = (float(np.median(maps[channel][rows, x])) for channel in (2, 3))
+    return TracedLine(np.column_stack([x, y]), max(above, 2.0), max(below, 1.0), float(np.mean(trace.p)))
+
+
+def _without_echoes(lines: list[TracedLine]) -> list[TracedLine]:
+    """Lines without those that run beside a longer one, nearer than any writing could stand."""
+    kept: list[TracedLine] = []
+    for line in sorted(lines, key=lambda line: -len(line.points)):
+        echoed = np.zeros(len(line.points), bool)
+        for other in kept:
+            x, y = other.points.T
+            near = np.abs(np.interp(line.points[:, 0], x, y) - line.points[:, 1])
+            inside = (line.points[:, 0] >= x[0] - 2) & (line.points[:, 0] <= x[-1] + 2)
+            echoed |= inside & (near < max(2.0, ECHO * (other.above + other.below)))
+        if echoed.mean() < 0.5:
+            kept.append(line)
+    return kept
+
+
+def _joined(lines: list[TracedLine], ends: NDArray[np.float32]) -> list[TracedLine]:
+    """Pieces of one line put together: close, at one level, and no line end between them."""
+    lines = sorted(lines, key=lambda line: float(line.points[0, 0]))
+    i = 0
+    while i < len(lines):
+        line = lines[i]
+        fits = [
+            (other.points[0, 0] - line.points[-1, 0], j)
+            for j, other in enumerate(lines)
+            if j != i and _continues(line, other, ends)
+        ]
+        if fits:
+            other = lines[min(fits)[1]]
+            weights = (len(line.points), len(other.points))
+            above, below, p = (
+                float(np.average(pair, weights=weights))
+                for pair in (
+                    (line.above, other.above),
+                    (line.below, other.below),
+                    (line.probability, other.probability),
+                )
+            )
+            lines[i] = TracedLine(np.concatenate([line.points, other.points]), above, below, p)
+            lines.pop(min(fits)[1])
+            i = 0
+        else:
+            i += 1
+    return lines
+
+
+def _continues(line: TracedLine, other: TracedLine, ends: NDArray[np.float32]) -> bool:
+    """Whether the second line is what comes after the first."""
+    (x, y), (next_x, next_y) = line.points[-1], other.points[0]
+    height = max(line.above + line.below, other.above + other.below)
+    if not -2 <= next_x - x <= JOINED * height:
+        return False
+    back = line.points[max(0, len(line.points) - 20)]
+    slope = (y - back[1]) / (x - back[0]) if x - back[0] >= 10 else 0.0
+    if abs(y + slope * (next_x - x) - next_y) > max(2.0, LEVEL * height):
+        return False
+    between = ends[int(min(y, next_y)) : int(max(y, next_y)) + 2, int(min(x, next_x)) : int(max(x, next_x)) + 1]
+    return next_x - x <= 2 or not between.size or float(between.max()) < 0.5
+
+
+def _is_written(line: TracedLine) -> bool:
+    """Not a speck, and sure enough."""
+    length = float(np.ptp(line.points[:, 0]))
+    return length >= max(4.0, SHORTEST * (line.above + line.below)) and line.probability >= SURE

@@ -1,0 +1,212 @@
+"""Train the network that finds lines on pages of ground truth, and keep it as a layout bundle.
+
+Each step varies some pages of the train split, learns from them, and moves an average of the weights, which is what is
+kept. The checkpoint beside the bundle lets a stopped run go on.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from uncial import checkpoint
+from uncial.checkpoint import Course
+from uncial.config import to_dict
+from uncial.errors import GroundTruthError, StorageError
+from uncial.image_file import Gray
+from uncial.layout.bundle import save_layout
+from uncial.nn.crnn import fastest_autocast
+from uncial.nn.layout_graph import layout_graph
+from uncial.nn.layout_net import LayoutNet, layout_loss
+from uncial.nn.layout_targets import DrawnLine, drawn_lines, varied
+from uncial.nn.learner import move_average, one_cycle
+from uncial.sources.marked_pages import MarkedPage
+
+Watch = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutConfig:
+    """Everything that decides the course of a training.
+
+    Attributes:
+        minutes: budget in wall time, all told.
+        size: longest side of a page, in pixels; a multiple of 32.
+        batch_pages: pages of a step.
+        learning_rate: peak of the one-cycle schedule.
+        warmup: share of the budget in which the rate rises to its peak.
+        weight_decay: of AdamW.
+        averaging: decay a step of the moving average of the weights.
+        checkpoint_minutes: between checkpoints; the bundle is written with them.
+        threads: of PyTorch; 0 leaves it to choose.
+        seed: of all chance.
+    """
+
+    minutes: float = 30.0
+    size: int = 1024
+    batch_pages: int = 2
+    learning_rate: float = 2e-3
+    warmup: float = 0.08
+    weight_decay: float = 1e-3
+    averaging: float = 0.995
+    checkpoint_minutes: float = 3.0
+    threads: int = 1
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        if self.minutes <= 0 or self.batch_pages < 1 or self.size < 64 or self.size % 32:
+            raise ValueError("minutes are above 0, batch_pages at least 1, and size is a multiple of 32, 64 or more")
+
+
+def train_layout(
+    pages: Sequence[MarkedPage],
+    out: Path,
+    config: LayoutConfig,
+    *,
+    resume: bool = False,
+    watch: Watch = lambda note: None,
+) -> Path:
+    """Train on the pages of split train and write the layout bundle.
+
+    Args:
+        pages: of ground truth; those of other splits are not touched.
+        out: folder of the bundle; the checkpoint goes into `<out>.run` beside it.
+        config: all settings.
+        resume: go on from the checkpoint.
+        watch: is told how it goes, a few times a minute.
+
+    Returns:
+        The folder of the bundle.
+
+    Raises:
+        GroundTruthError: there is no page to learn from.
+        StorageError: `out` exists and `resume` is off, or a file cannot be written.
+        ConfigError: `resume` with other settings than the checkpoint's.
+    """
+    folder = checkpoint.run_folder(out)
+    if not resume and (out.exists() or (folder / checkpoint.FILE).exists()):
+        raise StorageError(f"{out}: there is a bundle or a run already; go on with --resume, or choose another -o")
+    learned = [_opened(page, config.size) for page in pages if page.split == "train"]
+    if not learned:
+        raise GroundTruthError("no page of split train to learn from; name pages that are not held back")
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    run = _Run(config, out, len(learned))
+    if resume:
+        run.restore()
+    run.go(learned, watch)
+    return out
+
+
+def _opened(page: MarkedPage, size: int) -> tuple[Gray, list[DrawnLine]]:
+    """The page, at most a third larger than it is learned from, and its lines."""
+    gray, marked = page.open()
+    lines = drawn_lines(marked)
+    scale = 1.3 * size / max(gray.shape)
+    if scale < 1:
+        gray = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        lines = [DrawnLine(line.points * scale, line.above * scale, line.below * scale) for line in lines]
+    return gray, lines
+
+
+class _Run:
+    """One training: the network, its average, its optimiser, and where in its course it stands."""
+
+    def __init__(self, config: LayoutConfig, out: Path, pages: int) -> None:
+        torch.manual_seed(config.seed)
+        self.config, self.out, self.folder = config, out, checkpoint.run_folder(out)
+        self.identity = {"size": config.size, "number of pages": pages}
+        self.network = LayoutNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = LayoutNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average.load_state_dict(self.network.state_dict())
+        self.average.requires_grad_(False).eval()
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), weight_decay=config.weight_decay, fused=True)
+        self.course = Course()
+
+    def go(self, pages: Sequence[tuple[Gray, list[DrawnLine]]], watch: Watch) -> None:
+        """Learn until the budget is used."""
+        clock = saved = told = time.monotonic()
+        recent: list[float] = []
+        for images, targets in _batches(pages, self.config, self.course.step):
+            recent = [*recent[-49:], self.learn(images, targets)]
+            now = time.monotonic()
+            self.course.seconds, clock = self.course.seconds + now - clock, now
+            if now - told > 15:
+                told = now
+                watch(f"{self.done:.0%}  step {self.course.step:,}  loss {np.mean(recent):.4f}")
+            if now - saved > self.config.checkpoint_minutes * 60:
+                saved = now
+                self.save(pages)
+            if self.done >= 1:
+                break
+        self.save(pages)
+
+    @property
+    def done(self) -> float:
+        """Share of the budget that is used."""
+        return min(1.0, self.course.seconds / (60 * self.config.minutes))
+
+    def learn(self, images: Tensor, targets: Tensor) -> float:
+        """One optimiser step; the loss."""
+        self.network.train()
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.learning_rate * one_cycle(self.done, self.config.warmup)
+        dtype = fastest_autocast(torch.device("cpu"))
+        with torch.autocast("cpu", dtype or torch.bfloat16, enabled=dtype is not None):
+            maps = self.network(images.contiguous(memory_format=torch.channels_last))
+        loss = layout_loss(maps, targets)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        self.optimizer.step()
+        step = self.course.step = self.course.step + 1
+        move_average(self.average, self.network, min(self.config.averaging, step / (9 + step)))
+        return float(loss.item())
+
+    def save(self, pages: Sequence[object]) -> None:
+        """Write checkpoint and bundle."""
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        checkpoint.save_checkpoint(self.folder, state, self.course, self.identity)
+        facts = {"training": to_dict(self.config), "pages": len(pages), "steps": self.course.step}
+        save_layout(self.out, layout_graph(self.average), self.config.size, facts)
+
+    def restore(self) -> None:
+        """Take up the checkpoint."""
+        state, self.course = checkpoint.load_checkpoint(self.folder, self.identity)
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+
+def _batches(
+    pages: Sequence[tuple[Gray, list[DrawnLine]]], config: LayoutConfig, first: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches without end, each made while the one before is learned from."""
+
+    def batch(step: int) -> tuple[Tensor, Tensor]:
+        rng = np.random.default_rng((config.seed, step))
+        chosen = rng.integers(0, len(pages), config.batch_pages)
+        made = [varied(pages[i][0], pages[i][1], config.size, rng) for i in chosen]
+        return torch.from_numpy(np.stack([m[0] for m in made])), torch.from_numpy(np.stack([m[1] for m in made]))
+
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(batch, first)
+        step = first
+        try:
+            while True:
+                ready, step = ahead, step + 1
+                ahead = pool.submit(batch, step)
+                yield ready.result()
+        finally:
+            ahead.cancel()

@@ -1,0 +1,143 @@
+"""Finding lines on drawn pages: what a finder must keep, tracing, order, and pages that lie on their side."""
+
+import cv2
+import numpy as np
+import pytest
+
+from uncial.document import Line, Page, Region
+from uncial.errors import BundleError, ConfigError
+from uncial.geometry import Box
+from uncial.layout import FINDERS, find_lines
+from uncial.layout.bundle import load_layout, save_layout
+from uncial.layout.order import reading_order
+from uncial.layout.tracing import traced_lines
+from uncial.layout_metrics import count_baselines
+
+
+def drawn_page(baselines, size=(900, 700), skew=0.0):
+    """A page of paper with words drawn above each baseline (left, y, right), and the true baselines."""
+    rng = np.random.default_rng(1)
+    page = np.full(size, 225, np.uint8)
+    true = []
+    for left, y, right in baselines:
+        end = y + skew * (right - left)
+        x = float(left)
+        while x < right:
+            base = y + skew * (x - left)
+            for _ in range(int(rng.integers(3, 8))):
+                height, x = int(rng.choice([9, 9, 9, 17])), x + 7
+                cv2.ellipse(page, ((x, base - height / 2), (6, height), 12), 40, 2)
+            x += 12
+        true.append(((float(left), float(y)), (float(right), float(end))))
+    return page, true
+
+
+ROWS = [(80, y, 600) for y in range(120, 800, 60)]
+
+
+@pytest.mark.parametrize("name", sorted(FINDERS))
+def test_every_finder_finds_the_lines_of_a_clean_page(name):
+    page, true = drawn_page(ROWS)
+    counts = count_baselines(true, [line.baseline for line in find_lines(page, finder=name).lines])
+    assert counts.recall > 0.9
+    assert counts.precision > 0.8
+
+
+@pytest.mark.parametrize("name", sorted(FINDERS))
+def test_every_finder_finds_nothing_on_an_empty_page(name):
+    assert find_lines(np.full((900, 700), 225, np.uint8), finder=name).lines == ()
+
+
+@pytest.mark.parametrize("name", sorted(FINDERS))
+def test_every_finder_follows_a_page_that_was_scanned_askew(name):
+    page, true = drawn_page(ROWS, skew=0.04)
+    counts = count_baselines(true, [line.baseline for line in find_lines(page, finder=name).lines])
+    assert counts.recall > 0.85
+
+
+@pytest.mark.parametrize("name", sorted(FINDERS))
+def test_every_finder_keeps_its_lines_on_the_page_and_in_order(name):
+    page, _ = drawn_page(ROWS)
+    found = find_lines(page, "letter", finder=name)
+    levels = [line.baseline[0][1] for line in found.lines]
+    assert found.image == "letter" and levels == sorted(levels)
+    assert all(0 <= x < 700 and 0 <= y < 900 for line in found.lines for x, y in line.boundary)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 900), (900, 3), (40, 1600)])
+@pytest.mark.parametrize("name", sorted(FINDERS))
+def test_every_finder_bears_an_image_of_any_shape(name, shape):
+    assert isinstance(find_lines(np.full(shape, 200, np.uint8), finder=name), Page)
+
+
+@pytest.mark.parametrize("quarters", [1, 3])
+def test_a_page_on_its_side_is_found_when_asked_for(quarters):
+    page, true = drawn_page(ROWS)
+    turned = np.ascontiguousarray(np.rot90(page, quarters))
+    found = find_lines(turned, rotate="auto")
+    assert (found.width, found.height) == turned.shape[::-1]
+    (x, y), (to_x, to_y) = found.lines[0].baseline[0], found.lines[0].baseline[-1]
+    assert abs(to_y - y) > 5 * abs(to_x - x)
+    # Drawn strokes look alike upside down, so which way the line runs cannot be told of them.
+
+
+def test_an_unknown_finder_is_answered_with_those_there_are():
+    with pytest.raises(ConfigError, match="network, projection"):
+        find_lines(np.zeros((9, 9), np.uint8), finder="magic")
+
+
+def maps_with(*strokes, size=(100, 200)):
+    maps = np.zeros((4, *size), np.float32)
+    maps[2], maps[3] = 8, 3
+    for start, end in strokes:
+        cv2.line(maps[0], start, end, 1.0, 3)
+    return maps
+
+
+def test_a_broken_line_is_joined_and_a_line_end_parts_two_cells():
+    maps = maps_with(((10, 50), (80, 52)), ((92, 52), (190, 54)))
+    assert len(traced_lines(maps)) == 1
+    cv2.line(maps[1], (86, 45), (86, 60), 1.0, 3)
+    assert len(traced_lines(maps)) == 2
+
+
+def test_a_speck_is_no_line_and_heights_are_told():
+    (line,) = traced_lines(maps_with(((10, 30), (190, 40)), ((50, 80), (52, 80))))
+    assert (line.above, line.below) == (8, 3)
+    assert abs(line.points[0, 1] - 30) < 1.5
+
+
+def boxes(*cells):
+    return [Box(left, y - 10, right, y) for left, y, right in cells]
+
+
+def test_two_columns_below_a_heading_are_read_one_after_the_other():
+    heading = [(50, 50, 650)]
+    left, right = ([(a, y, b) for y in range(100, 400, 30)] for a, b in ((50, 320), (360, 650)))
+    order = reading_order(boxes(*right, *heading, *left))
+    assert order == [[10], list(range(11, 21)), list(range(10))]
+
+
+def test_cells_of_a_table_are_read_row_by_row():
+    cells = [(x, y, x + 30) for y in (50, 80, 110, 140) for x in (50, 200, 350)]
+    assert reading_order(boxes(*cells)) == [list(range(12))]
+
+
+def test_a_layout_bundle_that_was_damaged_is_refused(tmp_path):
+    saved = save_layout(tmp_path / "mine", b"graph", 640, {"pages": 1})
+    assert load_layout(saved.path).size == 640
+    saved.graph.write_bytes(b"other")
+    with pytest.raises(BundleError, match="wrong checksum"):
+        load_layout(saved.path)
+    with pytest.raises(BundleError, match="train-layout"):
+        load_layout(tmp_path / "none")
+
+
+def test_the_shipped_line_finder_stays_below_four_megabytes():
+    assert sum(file.stat().st_size for file in load_layout().path.iterdir()) < 4_000_000
+
+
+def test_regions_hold_their_lines():
+    found = find_lines(drawn_page(ROWS)[0])
+    assert all(isinstance(region, Region) and all(isinstance(line, Line) for line in region.lines)
+               for region in found.regions)  # fmt: skip
