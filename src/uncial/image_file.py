@@ -60,13 +60,23 @@ class ImageFrames:
         Raises:
             ImageError: damaged, truncated or above `MOST_PIXELS`.
         """
+        with self.opened(number) as image:
+            return gray_of(ImageOps.exif_transpose(image)), _dpi(image)
+
+    @contextmanager
+    def opened(self, number: int = 0) -> Iterator[Image.Image]:
+        """A frame, counted from 0, as Pillow opens it: not yet decoded, not yet turned upright.
+
+        Raises:
+            ImageError: see `page`; also for what is found only while it is decoded.
+        """
         with _told(self.name):
             if self.count > 1:
                 self._image.seek(number)
             width, height = self._image.size
             if width * height > MOST_PIXELS:
                 raise gigantic(self.name, f"has {width} x {height} pixels")
-            return gray_of(ImageOps.exif_transpose(self._image)), _dpi(self._image)
+            yield self._image
 
 
 def load_image(file: Path | str | bytes, name: str = "") -> Gray:

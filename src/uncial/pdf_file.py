@@ -56,6 +56,23 @@ class PdfPages:
         except MemoryError as error:
             raise ImageError(f"{self.name}: no memory for the page; scale it down") from error
 
+    def place(self, number: int) -> tuple[tuple[float, float, float, float], int]:
+        """Where on a page, counted from 0, the pixels lie that `page` gives.
+
+        Returns:
+            Left, bottom, right, top in points, of the page before it is turned, and the degrees by which it is turned
+            clockwise to be seen.
+
+        Raises:
+            ImageError: the page is damaged.
+        """
+        try:
+            page = self._pdf[number]
+            picture = _only_picture(page)
+            return page.get_bbox() if picture is None else picture.get_bounds(), page.get_rotation()
+        except pdfium.PdfiumError as error:
+            raise ImageError(f"{self.name}: the page is damaged ({error}); copy the PDF again") from error
+
     def _drawn(self, page: pdfium.PdfPage) -> tuple[Gray, float | None]:
         width, height = page.get_size()
         scale = DRAWN_DPI / POINTS

@@ -8,6 +8,7 @@ from uncial.formats.alto import write_alto
 from uncial.formats.hocr import write_hocr
 from uncial.formats.overlay import write_overlay
 from uncial.formats.page_xml import write_page_xml
+from uncial.formats.pdf import write_pdf
 from uncial.formats.plain import write_json, write_text
 from uncial.formats.tables import write_csv, write_tsv
 from uncial.formats.tei import write_tei
@@ -40,6 +41,7 @@ FORMATS: dict[str, Format] = {
     "tei": Format(write_tei, ".tei.xml", "application/tei+xml"),
     "csv": Format(write_csv, ".csv", "text/csv; charset=utf-8"),
     "tsv": Format(write_tsv, ".tsv", "text/tab-separated-values; charset=utf-8"),
+    "pdf": Format(write_pdf, ".pdf", "application/pdf"),
     "png": Format(write_overlay, ".overlay.png", "image/png"),
 }
 """All formats by name. One is added as one file and one line here."""
