@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import pypdfium2 as pdfium
 import pytest
 from commands import uncial, write_pairs
 from conftest import TEXTS, DrawnLine
@@ -254,3 +255,29 @@ def test_a_line_image_is_a_page_of_one_line_where_the_format_wants_pages(folder:
     (line,) = read_page_file(folder / "line.xml").lines
     assert line.transcript is not None
     assert line.transcript.text == TEXTS[0]
+
+
+def test_pages_become_one_searchable_pdf(page: Path, tiny_bundle: Bundle, tmp_path: Path) -> None:
+    ran = uncial("read", "-m", tiny_bundle.path, "-f", "pdf", "-o", tmp_path / "letters.pdf", page, page)
+    assert ran.code == 0, ran.told
+    assert len(pdfium.PdfDocument(tmp_path / "letters.pdf")) == 2
+
+
+def test_the_lines_of_a_page_file_are_read_and_its_flaws_told(page: Path, tiny_bundle: Bundle, tmp_path: Path) -> None:
+    marked = tmp_path / "marked.xml"
+    assert uncial("read", "-m", tiny_bundle.path, "-f", "page", "-o", marked, page).code == 0
+    again = uncial("read", "-m", tiny_bundle.path, marked)
+    assert (len(again.out.splitlines()), again.told, again.code) == (3, "", 0)
+    marked.write_text(marked.read_text(encoding="utf-8").replace('<Baseline points="', '<Baseline points="here', 1))
+    flawed = uncial("read", "-m", tiny_bundle.path, marked)
+    assert flawed.code == 3
+    assert "wrong points" in flawed.told
+    assert flawed.out.splitlines() == again.out.splitlines()[1:]
+
+
+def test_a_page_file_without_its_image_is_told(page: Path, tiny_bundle: Bundle, tmp_path: Path) -> None:
+    assert uncial("read", "-m", tiny_bundle.path, "-f", "alto", "-o", tmp_path / "a.xml", page).code == 0
+    page.unlink()
+    ran = uncial("read", "-m", tiny_bundle.path, tmp_path / "a.xml")
+    assert ran.code == 4
+    assert "its image letter.png lies neither beside it nor above" in ran.told

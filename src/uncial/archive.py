@@ -2,12 +2,15 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from uncial.document import Failure, Line, Page, Region, Transcript
-from uncial.errors import ImageError
+from uncial.errors import ImageError, UncialError
+from uncial.formats.page_file import fitted, image_beside, marked_page
+from uncial.formats.page_file import page_of as page_of_file
 from uncial.geometry import Box
+from uncial.image_file import load_image
 from uncial.layout import shows_line
 from uncial.lineimage import line_image
 from uncial.recognizer import Recognizer
@@ -36,15 +39,38 @@ def scans_of(names: Iterable[str]) -> Iterator[Scan | Failure]:
     """The scans of some files, one after the other.
 
     Args:
-        names: paths, or `-` for a file on standard input.
+        names: paths of scans or of PAGE or ALTO files, or `-` for a file on standard input.
     """
     for name in names:
         if name == STDIN:
             yield from open_scans(sys.stdin.buffer.read(), "standard input")
         elif Path(name).is_dir():
             yield Failure(name, f"{name}: the folder holds no images ({', '.join(SUFFIXES)})")
+        elif name.lower().endswith(".xml"):
+            yield marked_scan(Path(name), name)
         else:
             yield from open_scans(Path(name), name)
+
+
+def marked_scan(path: Path, name: str) -> Scan | Failure:
+    """The image of a PAGE or ALTO file, with the lines that the file marks on it; what it holds of text is not used.
+
+    Args:
+        path: of the page file; its image lies beside it.
+        name: for messages and results.
+    """
+    try:
+        marked = marked_page(path)
+        page, image = page_of_file(marked, path), image_beside(path, marked.image)
+        if image is None:
+            where = f"its image {marked.image or path.stem} lies neither beside it nor above"
+            return Failure(name, f"{name}: {where}; put it there, or read the image without its page file")
+        gray = load_image(image)
+        page = fitted(page, gray.shape, str(image))
+    except UncialError as error:
+        return Failure(name, str(error))
+    flaws = tuple(Failure(name, f"{name}: {flaw}") for flaw in marked.flaws)
+    return Scan(name, path.stem, gray, image, page=replace(page, failures=flaws))
 
 
 def read_scans(recognizer: Recognizer, scans: Iterable[Scan | Failure], shows: str = "auto") -> Iterator[Reading]:
@@ -57,7 +83,7 @@ def read_scans(recognizer: Recognizer, scans: Iterable[Scan | Failure], shows: s
     """
     waiting: list[Scan] = []
     for scan in scans:
-        line = isinstance(scan, Scan) and (shows == "line" or (shows == "auto" and shows_line(scan.gray)))
+        line = isinstance(scan, Scan) and _is_line(scan, shows)
         if line:
             waiting.append(scan)  # type: ignore[arg-type]
         if waiting and (not line or len(waiting) == LINES_AT_ONCE):
@@ -66,8 +92,12 @@ def read_scans(recognizer: Recognizer, scans: Iterable[Scan | Failure], shows: s
         if isinstance(scan, Failure):
             yield Reading(scan.id, scan)
         elif not line:
-            yield Reading(scan.name, recognizer.read_page(scan.gray, Path(scan.name).name), scan)
+            yield Reading(scan.name, recognizer.read_page(scan.gray, Path(scan.name).name, scan.page), scan)
     yield from _lines(recognizer, waiting)
+
+
+def _is_line(scan: Scan, shows: str) -> bool:
+    return scan.page is None and (shows == "line" or (shows == "auto" and shows_line(scan.gray)))
 
 
 def page_of(reading: Reading) -> tuple[Page, Scan]:

@@ -28,6 +28,7 @@ class Format(StrEnum):
     page = "page"
     alto = "alto"
     hocr = "hocr"
+    pdf = "pdf"
     tei = "tei"
     csv = "csv"
     tsv = "tsv"

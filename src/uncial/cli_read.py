@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from uncial.archive import Reading
 
 SOME_UNREAD = 3  # exit code: some of several scans could not be read
-TOGETHER = (Format.text, Format.json)  # of which one file can hold many scans
+TOGETHER = (Format.text, Format.json, Format.pdf)  # of which one file can hold many scans
 
 
 def read(
@@ -26,8 +26,8 @@ def read(
         list[str],
         typer.Argument(
             metavar="IMAGE",
-            help="Pages or single lines: JPEG, PNG, TIFF, WebP, JPEG 2000, PDF; folders of them, or - for a file on "
-            "standard input.",
+            help="Pages or single lines: JPEG, PNG, TIFF, WebP, JPEG 2000, PDF; folders of them; PAGE or ALTO files, "
+            "whose lines are taken; or - for a file on standard input.",
         ),
     ],
     shows: Annotated[
@@ -108,7 +108,8 @@ def put(readings: Iterable["Reading"], format_: Format, out: str | None, unread:
     if out is not None and is_folder(out, format_, several=several):
         into_folder(readings, format_, Path(out), unread)
     else:
-        into_one(stream(readings, format_, several=several), Path(out) if out else None)
+        parts = stream(readings, format_, several=several)
+        into_one(merged(parts) if format_ is Format.pdf else parts, Path(out) if out else None)
 
 
 def is_folder(out: str, format_: Format, *, several: bool) -> bool:
@@ -155,9 +156,18 @@ def stream(readings: Iterable["Reading"], format_: Format, *, several: bool) -> 
         if format_ is Format.json:
             yield (b",\n" if number else b"[\n" if several else b"") + file_of(reading, format_).strip()
         elif not isinstance(reading.outcome, Failure):
-            yield heading(reading, first=number == 0) * several + file_of(reading, format_)
+            before = heading(reading, first=number == 0) if several and format_ is Format.text else b""
+            yield before + file_of(reading, format_)
     if format_ is Format.json:
         yield b"\n]\n" if several else b"\n"
+
+
+def merged(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """One PDF of the pages, if there are any."""
+    from uncial.formats.pdf import merge_pdfs
+
+    if pages := list(parts):
+        yield merge_pdfs(pages)
 
 
 def heading(reading: "Reading", *, first: bool) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from uncial.document import Failure
+from uncial.document import Failure, Page
 from uncial.errors import ImageError, UncialError
 from uncial.image_file import Gray, ImageFrames, read_bytes
 from uncial.pdf_file import PdfPages
@@ -29,6 +29,7 @@ class Scan:
         number: of the page in its file, from 1.
         pages: how many pages the file has.
         dpi: pixels per inch; None: the file does not tell.
+        page: its lines, if somebody has marked them; in pixels of `gray`. None: they are to be looked for.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Scan:
     number: int = 1
     pages: int = 1
     dpi: float | None = None
+    page: Page | None = None
 
 
 def open_scans(file: Path | bytes, name: str = "") -> Iterator[Scan | Failure]:
