@@ -14,7 +14,7 @@ from uncial import __version__
 from uncial.cli_data import app as data
 from uncial.cli_evaluate import evaluate
 from uncial.cli_explain import explain
-from uncial.cli_layout import evaluate_layout, train_layout
+from uncial.cli_layout import evaluate_layout, evaluate_pages, train_layout
 from uncial.cli_model import export, model
 from uncial.cli_read import read
 from uncial.cli_synth import synth
@@ -69,7 +69,7 @@ def uncial(
     """
 
 
-for command in (read, explain, evaluate, train, synth, export, model, train_layout, evaluate_layout):
+for command in (read, explain, evaluate, train, synth, export, model, train_layout, evaluate_layout, evaluate_pages):
     app.command()(command)
 app.add_typer(data, name="data")
 

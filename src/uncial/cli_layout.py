@@ -1,4 +1,4 @@
-"""`uncial train-layout` and `uncial evaluate-layout`: marked pages in, a line finder or its rates out."""
+"""`train-layout`, `evaluate-layout` and `evaluate-pages`: marked pages in, a line finder or its rates out."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from uncial.cli_options import Json, Split, needs_extra
+from uncial.cli_options import Backend, Json, Model, Split, needs_extra
 
 Pages = Annotated[
     list[Path],
@@ -62,3 +62,25 @@ def evaluate_layout(
         print(json.dumps(found, ensure_ascii=False, indent=1))
     else:
         show_layout_rates(found)
+
+
+def evaluate_pages(
+    data: Pages,
+    model: Model = None,
+    layout: Annotated[
+        Path | None, typer.Option(metavar="BUNDLE", help="Layout bundle; without it, the shipped one.")
+    ] = None,
+    split: Annotated[Split, typer.Option(help="Which pages.")] = Split.val,
+    backend: Backend = "auto",
+    as_json: Json = False,
+) -> None:
+    """Measure how well whole pages are read: CER of true lines, of found lines, and of the page in its order."""
+    from uncial import screen
+    from uncial.evaluate_pages import evaluate_pages as run
+    from uncial.recognizer import Recognizer
+    from uncial.sources.marked_pages import marked_pages
+
+    pages, recognizer = marked_pages(data), Recognizer.load(model, backend=backend)
+    with screen.reading_bar("pages") as progress:
+        found = run(pages, recognizer, layout=layout, split=split.value, progress=progress).plain()
+    print(json.dumps(found, ensure_ascii=False, indent=1)) if as_json else screen.show_page_rates(found)

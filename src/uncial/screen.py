@@ -92,10 +92,10 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
-def reading_bar() -> Iterator[Callable[[int, int], None]]:
+def reading_bar(unit: str = "lines") -> Iterator[Callable[[int, int], None]]:
     """A bar of lines read on standard error, drawn only on a terminal; call it with (read, total)."""
     screen = console(sys.stderr)
-    columns = (BarColumn(30), TaskProgressColumn(), TextColumn("{task.completed:,.0f} of {task.total:,.0f} lines"))
+    columns = (BarColumn(30), TaskProgressColumn(), TextColumn("{task.completed:,.0f} of {task.total:,.0f} " + unit))
     with Bar(*columns, console=screen, disable=not screen.is_terminal, transient=True) as bar:
         task = bar.add_task("", total=1)
         yield lambda done, total: bar.update(task, completed=done, total=total)
@@ -253,4 +253,14 @@ def show_layout_rates(found: dict[str, Any]) -> None:
     for name, group in found["groups"].items():
         shown = (f"{group[rate]:.3f}" for rate in ("precision", "recall", "f1"))
         table.add_row(name, *shown, f"{group['true']:,}", f"{group['found']:,}")
+    console().print(table)
+
+
+def show_page_rates(found: dict[str, Any]) -> None:
+    """CER of pages in each collection, and how much of it stands where no line should, or lacks."""
+    names = ("true lines", "found lines", "in order", "inserted", "deleted")
+    table = Table("CER in %", *names, "graphemes", "s a page", box=None, pad_edge=False)
+    for name, group in found["groups"].items():
+        shown = (f"{100 * group[rate]:.2f}" for rate in names)
+        table.add_row(name, *shown, f"{group['graphemes']:,}", f"{group['seconds']:.2f}")
     console().print(table)

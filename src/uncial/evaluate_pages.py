@@ -1,0 +1,183 @@
+"""Measure how well whole pages are read: lines found, then read, against pages whose text is known.
+
+Three rates tell where errors come from: of the lines as somebody marked them (only reading can go wrong), of found
+lines each matched to a true one (finding too), and of the whole text of the page in its order (reading order too).
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rapidfuzz.distance import Levenshtein
+
+from uncial.document import Page
+from uncial.errors import GroundTruthError
+from uncial.evaluate_layout import INCOMPLETE
+from uncial.layout import find_lines
+from uncial.metrics import EditCounts, count_edits, pooled
+from uncial.recognizer import Recognizer
+from uncial.sources.marked_pages import MarkedPage
+from uncial.text import graphemes, reading_text
+
+WAYS = ("true lines", "found lines", "in order")
+
+
+@dataclass(frozen=True, slots=True)
+class PageRead:
+    """How a page was read.
+
+    Attributes:
+        id: of the page.
+        collection: it belongs to.
+        counts: graphemes, for each of WAYS.
+        seconds: of finding and reading its lines.
+    """
+
+    id: str
+    collection: str
+    counts: tuple[EditCounts, EditCounts, EditCounts]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PagesEvaluation:
+    """What an evaluation of pages found, page by page."""
+
+    pages: tuple[PageRead, ...]
+
+    def plain(self) -> dict[str, Any]:
+        """As plain values for JSON: CER in each of WAYS, of all pages, of the complete ones and of each collection."""
+        complete = [page for page in self.pages if page.collection not in INCOMPLETE]
+        groups: dict[str, Sequence[PageRead]] = {"all": self.pages, "all but incomplete": complete}
+        for name in sorted({page.collection for page in self.pages}):
+            groups[name] = [page for page in self.pages if page.collection == name]
+        return {
+            "groups": {name: _rates(pages) for name, pages in groups.items() if pages},
+            "pages": {page.id: _rates([page]) for page in self.pages},
+        }
+
+
+def evaluate_pages(
+    pages: Sequence[MarkedPage],
+    recognizer: Recognizer,
+    *,
+    layout: Path | None = None,
+    split: str = "val",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> PagesEvaluation:
+    """Find and read the lines of pages and compare them with their ground truth.
+
+    Lines whose transcriber left some of the text open are left out, together with the lines found there. Where a line
+    has no text at all, whatever is read there counts as inserted.
+
+    Args:
+        pages: of ground truth.
+        recognizer: reads the lines.
+        layout: bundle that finds the lines; None: the one that ships.
+        split: which pages; "all": every one.
+        progress: is called with (pages done, pages in all).
+
+    Raises:
+        GroundTruthError: no page of this split, or none of them with a text.
+    """
+    chosen = [page for page in pages if split in ("all", page.split)]
+    results = []
+    for done, marked in enumerate(chosen, start=1):
+        gray, page = marked.open()
+        truth = _truth(page)
+        if truth.texts:
+            begun = time.perf_counter()
+            found = recognizer.read_page(gray, marked.id, find_lines(gray, marked.id, bundle=layout))
+            seconds = time.perf_counter() - begun
+            told = recognizer.read_page(gray, marked.id, truth.page)
+            results.append(PageRead(marked.id, marked.collection, _compared(truth, told, found), seconds))
+        progress(done, len(chosen))
+    if not results:
+        raise GroundTruthError(f"no page of split {split} has a text; choose another --split, or transcribe them")
+    return PagesEvaluation(tuple(results))
+
+
+def match_lines(truths: Sequence[Sequence[str]], reads: Sequence[Sequence[str]]) -> list[tuple[int, int]]:
+    """Pair each line with the one most like it, the best pair first.
+
+    Args:
+        truths: graphemes of each true line.
+        reads: graphemes of each line that was read.
+
+    Returns:
+        Indices (true line, line read); a line is in one pair at most, and lines that have nothing in common in none.
+    """
+    likeness = np.array(
+        [[Levenshtein.normalized_similarity(truth, read) for read in reads] for truth in truths], dtype=np.float64
+    ).reshape(len(truths), len(reads))
+    # Long lines first where equally alike: a page number is like many other short things.
+    weight = likeness * np.array([1 + 1e-3 * len(truth) for truth in truths])[:, None]
+    pairs = []
+    while weight.size and weight.max() > 0:
+        t, r = (int(i) for i in np.unravel_index(int(weight.argmax()), weight.shape))
+        pairs.append((t, r))
+        weight[t, :], weight[:, r] = 0, 0
+    return pairs
+
+
+@dataclass(frozen=True, slots=True)
+class _Truth:
+    """Lines of a page with a text, graphemes of each, and of those whose transcriber left some of it open."""
+
+    page: Page
+    texts: list[list[str]]
+    open_texts: list[list[str]]
+
+
+def _truth(page: Page) -> _Truth:
+    """What a reader of the page would want to see read."""
+    regions, texts, open_texts = [], [], []
+    for region in page.regions:
+        lines = []
+        for line in region.lines:
+            reading = reading_text(line.transcript.text) if line.transcript else None
+            if reading and reading.text and not reading.reason:
+                lines.append(line)
+                texts.append(graphemes(reading.text))
+            elif reading and reading.text:
+                open_texts.append(graphemes(reading.text))
+        regions.append(replace(region, lines=tuple(lines)))
+    return _Truth(replace(page, regions=tuple(regions)), texts, open_texts)
+
+
+def _compared(truth: _Truth, told: Page, found: Page) -> tuple[EditCounts, EditCounts, EditCounts]:
+    """The counts in each of WAYS."""
+    line_by_line = pooled(count_edits(true, read) for true, read in zip(truth.texts, _texts(told), strict=True))
+    reads, some = _texts(found), len(truth.texts)
+    pairs = match_lines(truth.texts + truth.open_texts, reads)
+    left_open = {r for t, r in pairs if t >= some}  # nobody can say whether they were read well
+    pairs = [(t, r) for t, r in pairs if t < some]
+    matched = pooled(count_edits(truth.texts[t], reads[r]) for t, r in pairs)
+    missed = set(range(some)) - {t for t, _ in pairs}
+    idle = set(range(len(reads))) - {r for _, r in pairs} - left_open
+    matched += EditCounts(
+        deletions=sum(len(truth.texts[t]) for t in missed), insertions=sum(len(reads[r]) for r in idle)
+    )
+    whole = _run_together(read for r, read in enumerate(reads) if r not in left_open)
+    return line_by_line, matched, count_edits(_run_together(truth.texts), whole)
+
+
+def _texts(page: Page) -> list[list[str]]:
+    return [graphemes(line.transcript.text if line.transcript else "") for line in page.lines]
+
+
+def _run_together(lines: Iterable[Sequence[str]]) -> list[str]:
+    """Graphemes of a whole page, its lines parted by a space."""
+    return graphemes(" ".join("".join(line) for line in lines))
+
+
+def _rates(pages: Sequence[PageRead]) -> dict[str, float]:
+    values = {way: pooled(page.counts[n] for page in pages) for n, way in enumerate(WAYS)}
+    told: dict[str, float] = {way: round(counts.error_rate, 4) for way, counts in values.items()}
+    missed = values["found lines"]
+    told["inserted"] = round(missed.insertions / missed.reference, 4)
+    told["deleted"] = round(missed.deletions / missed.reference, 4)
+    return told | {"graphemes": missed.reference, "seconds": round(sum(page.seconds for page in pages) / len(pages), 3)}

@@ -1,0 +1,65 @@
+"""Pages that are read and compared with their text, on a real page."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from uncial.cli import app
+from uncial.errors import GroundTruthError
+from uncial.evaluate_pages import WAYS, evaluate_pages, match_lines
+from uncial.recognizer import Recognizer
+from uncial.sources.marked_pages import marked_pages
+from uncial.text import graphemes
+
+PAGES = Path(__file__).parents[1] / "examples" / "pages"
+
+
+def test_a_page_is_read_as_well_as_its_lines() -> None:
+    done: list[tuple[int, int]] = []
+    evaluation = evaluate_pages(
+        marked_pages([PAGES]), Recognizer.load(), split="all", progress=lambda n, of: done.append((n, of))
+    )
+    (page,) = evaluation.pages
+    true, found, ordered = (counts.error_rate for counts in page.counts)
+    assert 0 < true < 0.35
+    assert true * 0.7 < found < true + 0.1
+    assert abs(ordered - found) < 0.05
+    assert done == [(1, 1)]
+    assert page.seconds > 0
+
+
+def test_a_line_that_is_not_found_counts_as_deleted(tmp_path: Path) -> None:
+    whole = evaluate_pages(marked_pages([PAGES]), Recognizer.load(), split="all").pages[0]
+    (tmp_path / "will.jpg").symlink_to(PAGES / "will.jpg")
+    marked = (PAGES / "will.xml").read_text(encoding="utf-8")
+    lines = re.findall(r"<TextLine.*?</TextLine>", marked, re.DOTALL)
+    (tmp_path / "will.xml").write_text(marked.replace(lines[4], ""), encoding="utf-8")
+    less = evaluate_pages(marked_pages([tmp_path]), Recognizer.load(), split="all").pages[0]
+    assert less.counts[1].insertions >= whole.counts[1].insertions + 30  # that line is read, and nobody has marked it
+    assert less.counts[0].reference < whole.counts[0].reference
+
+
+def test_lines_are_matched_by_what_they_say() -> None:
+    truths = [graphemes(text) for text in ("first line", "another one", "3")]
+    reads = [graphemes(text) for text in ("anothr one", "frst lime", "something else", "")]
+    assert sorted(match_lines(truths, reads))[:2] == [(0, 1), (1, 0)]
+    assert match_lines(truths, []) == []
+    assert match_lines([graphemes("abc")], [graphemes("xyz")]) == []
+
+
+def test_the_command_tells_each_collection() -> None:
+    told = CliRunner().invoke(app, ["evaluate-pages", str(PAGES), "--split", "all", "--json"])
+    assert told.exit_code == 0, told.output
+    found = json.loads(told.stdout)
+    assert set(found["groups"]) == {"all", "all but incomplete", "pages"}
+    assert set(WAYS) <= set(found["pages"]["pages/will"])
+    table = CliRunner().invoke(app, ["evaluate-pages", str(PAGES), "--split", "all"])
+    assert "true lines" in table.stdout
+
+
+def test_a_split_without_pages_is_an_error() -> None:
+    with pytest.raises(GroundTruthError, match="split test"):
+        evaluate_pages(marked_pages([PAGES]), Recognizer.load(), split="test")
