@@ -7,10 +7,10 @@ import pytest
 from conftest import DrawnLine
 
 from uncial.alphabet import BLANK, Alphabet
-from uncial.bundle import Bundle, add_language_model, load_bundle
+from uncial.bundle import Bundle, add_decoding, add_language_model, load_bundle
 from uncial.decoders import DecodedSpan
 from uncial.errors import BundleError, ConfigError, ImageError
-from uncial.ngram import count_windows, estimate
+from uncial.ngram_estimate import Counts, estimate
 from uncial.recognizer import Recognizer, confidence, peak_posteriors
 
 
@@ -132,8 +132,9 @@ def test_a_beam_reads_what_the_language_model_of_the_bundle_knows(
     mixed = [text[::-1] for text in texts]  # a language in which these lines are not written
 
     def reading(lines: list[list[int]], beam: dict[str, float]) -> list[str]:
-        estimate([count_windows(lines, 3, alphabet.size)], 3, alphabet.size).save(tmp_path / "lm")
-        bundle = add_language_model(load_bundle(tmp_path / "bundle"), (tmp_path / "lm").read_bytes(), beam)
+        model = estimate(Counts.of(lines, 3, alphabet.size))
+        bundle = add_language_model(load_bundle(tmp_path / "bundle"), model.to_bytes(), {})
+        bundle = add_decoding(bundle, beam, 1.0)
         assert load_bundle(bundle.path).beam == beam
         transcripts = Recognizer.load(bundle.path, decoder="beam").read_lines(d.image for d in drawn_lines)
         for transcript in transcripts:

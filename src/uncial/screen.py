@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from uncial.bundle import Bundle
     from uncial.evaluation import Evaluation, Group, Rate, Score
     from uncial.ground_truth import Converted, GroundTruthCheck, LeftOut
+    from uncial.language import Learned
+    from uncial.ngram import NGrams
     from uncial.train import Progress
 
 PLAIN_WIDTH = 120  # characters, where the output is no terminal
@@ -245,6 +247,16 @@ def _flat(values: dict[str, Any], above: str = "") -> list[tuple[str, str]]:
 def show_note(note: str) -> None:
     """A line of progress on standard error."""
     console(sys.stderr).print(note)
+
+
+def show_language_model(model: "NGrams", learned: "Sequence[Learned]") -> None:
+    """The size of a language model, and how well it guesses each text."""
+    print(f"{len(model.class_):,} n-grams of up to {model.order} graphemes, {len(model.to_bytes()) / 1e6:.2f} MB")
+    table = Table("text", "lines", "perplexity, held out", box=None, pad_edge=False)
+    for text in learned:
+        table.add_row(text.name, f"{text.lines:,}", f"{text.perplexity:.2f}" if text.perplexity else "–")
+    if learned:
+        console().print(table)
 
 
 def show_layout_rates(found: dict[str, Any]) -> None:
