@@ -3,15 +3,16 @@
 import json
 import lzma
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from commands import uncial
-from conftest import TEXTS
+from commands import uncial, write_pairs
+from conftest import TEXTS, DrawnLine
 from written_lines import Row, samples_of
 
-from uncial.bundle import Bundle, load_bundle
-from uncial.language import perplexity, read_texts
+from uncial.bundle import Bundle, add_decoding, load_bundle
+from uncial.language import read_texts
 from uncial.ngram import load_ngrams
 
 PROSE = "\n".join(["Dear Ann no news a hill", "a hill no Dear Ann a hill no news a 1862 May hill Dear"] * 60)
@@ -74,8 +75,6 @@ def test_a_file_is_as_large_as_is_allowed(prose: Path, bundle: Bundle, tmp_path:
     allowed = large.stat().st_size * 2 // 3
     assert uncial("lm", prose, "-o", small, "--alphabet-of", bundle.path, "--max-bytes", allowed).code == 0
     assert 0.8 * allowed < small.stat().st_size <= allowed
-    lines = [bundle.alphabet.encode(PROSE.splitlines()[1])]
-    assert perplexity(load_ngrams(large), lines) < perplexity(load_ngrams(small), lines) < bundle.alphabet.size
     ran = uncial("lm", prose, "-o", tmp_path / "none.safetensors", "--max-bytes", 100)
     assert (ran.code, "too small" in ran.told) == (2, True)
 
@@ -115,3 +114,44 @@ def test_a_language_model_of_other_graphemes_is_refused(prose: Path, bundle: Bun
     assert (ran.code, "other graphemes" in ran.told) == (6, True)
     assert load_bundle(bundle.path).language_model is None
     assert json.loads((bundle.path / "bundle.json").read_text(encoding="utf-8"))["files"].keys() >= {"model.onnx"}
+
+
+def test_tuning_writes_what_it_found_and_tells_how_it_does(
+    bundle: Bundle, prose: Path, drawn_lines: Sequence[DrawnLine], tmp_path: Path
+) -> None:
+    data = write_pairs(tmp_path / "letters" / "val", drawn_lines, repeat=6).parent
+    ran = uncial("tune", data, "-m", bundle.path)
+    assert (ran.code, "uncial lm" in ran.told) == (6, True)
+    assert uncial("lm", prose, "--into", bundle.path, "--order", 3).code == 0
+    ran = uncial("tune", data, "-m", bundle.path, "--lines", 16)
+    assert ran.code == 0, ran.told
+    written = load_bundle(bundle.path)
+    assert set(written.beam) == {"weight", "bonus", "width"}
+    assert 0.5 <= written.temperature < 1  # it reads without an error, so it may be surer than the network
+    assert "judged on 8 others" in ran.out
+    assert "best path" in ran.out
+
+
+def test_several_readings_are_told_in_json(bundle: Bundle, drawn_lines: Sequence[DrawnLine], tmp_path: Path) -> None:
+    folder = write_pairs(tmp_path / "lines", drawn_lines[:1])
+    ran = uncial(
+        "read", folder, "-m", bundle.path, "-f", "json", "--quality", "balanced", "--n-best", 2, "--as", "line"
+    )
+    readings = json.loads(ran.out)["readings"]
+    assert readings[0]["text"] == drawn_lines[0].text
+    assert len(readings) == 2
+    assert readings[0]["share"] > 0.5 > readings[1]["share"]
+
+
+def test_an_evaluation_tells_how_far_confidences_are_off(
+    bundle: Bundle, drawn_lines: Sequence[DrawnLine], tmp_path: Path
+) -> None:
+    add_decoding(bundle, {}, 4.0)
+    folder = write_pairs(tmp_path / "lines", drawn_lines, repeat=5)
+    ran = uncial("evaluate", folder, "-m", bundle.path, "--quality", "fast", "--json", "--report", tmp_path / "r.html")
+    found = json.loads(ran.out)
+    assert found["about"]["quality"] == "fast"
+    told = found["calibration"]
+    assert told["error"] > told["error_before"] + 0.05  # all is right, so a temperature of 4 is too modest
+    assert sum(some["lines"] for some in told["bins"]) == found["lines"] == 20
+    assert "Before calibration it was off by" in (tmp_path / "r.html").read_text(encoding="utf-8")

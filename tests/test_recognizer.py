@@ -11,7 +11,7 @@ from uncial.bundle import Bundle, add_decoding, add_language_model, load_bundle
 from uncial.decoders import DecodedSpan
 from uncial.errors import BundleError, ConfigError, ImageError
 from uncial.ngram_estimate import Counts, estimate
-from uncial.recognizer import Recognizer, confidence, peak_posteriors
+from uncial.recognizer import Recognizer, confidence, peak_posteriors, tempered
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +105,8 @@ def test_an_image_too_small_to_read_is_told_with_its_number(
 
 
 def test_a_wrong_name_is_told(tiny_bundle: Bundle, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no decoder named 'beams'; there are: .*best-path"):
-        Recognizer.load(tiny_bundle.path, decoder="beams")
+    with pytest.raises(ConfigError, match="no quality named 'beams'; there are: .*balanced"):
+        Recognizer.load(tiny_bundle.path, quality="beams")
     with pytest.raises(BundleError, match="no such folder"):
         Recognizer.load(tmp_path / "nowhere")
 
@@ -136,7 +136,7 @@ def test_a_beam_reads_what_the_language_model_of_the_bundle_knows(
         bundle = add_language_model(load_bundle(tmp_path / "bundle"), model.to_bytes(), {})
         bundle = add_decoding(bundle, beam, 1.0)
         assert load_bundle(bundle.path).beam == beam
-        transcripts = Recognizer.load(bundle.path, decoder="beam").read_lines(d.image for d in drawn_lines)
+        transcripts = Recognizer.load(bundle.path, quality="balanced").read_lines(d.image for d in drawn_lines)
         for transcript in transcripts:
             assert "".join(span.grapheme for span in transcript.spans) == transcript.text
         return [transcript.text for transcript in transcripts]
@@ -148,5 +148,48 @@ def test_a_beam_reads_what_the_language_model_of_the_bundle_knows(
 
 
 def test_a_beam_without_a_language_model_reads_too(tiny_bundle: Bundle, drawn_lines: tuple[DrawnLine, ...]) -> None:
-    transcripts = Recognizer.load(tiny_bundle.path, decoder="beam").read_lines(d.image for d in drawn_lines)
+    transcripts = Recognizer.load(tiny_bundle.path, quality="balanced").read_lines(d.image for d in drawn_lines)
     assert [transcript.text for transcript in transcripts] == [line.text for line in drawn_lines]
+
+
+def test_every_quality_reads_and_the_better_ones_tell_several_readings(
+    tiny_bundle: Bundle, drawn_lines: tuple[DrawnLine, ...]
+) -> None:
+    right = [line.text for line in drawn_lines]
+    for quality in ("fast", "balanced", "best"):
+        read = Recognizer.load(tiny_bundle.path, quality=quality).read_lines(d.image for d in drawn_lines)
+        assert [transcript.text for transcript in read] == right
+        assert not any(transcript.readings for transcript in read)
+    for quality in ("balanced", "best"):
+        read = Recognizer.load(tiny_bundle.path, quality=quality, n_best=3).read_lines(d.image for d in drawn_lines)
+        for transcript in read:
+            texts, shares = zip(*transcript.readings, strict=True)
+            assert texts[0] == transcript.text
+            assert len(set(texts)) == len(texts) <= 3
+            assert list(shares) == sorted(shares, reverse=True)
+            assert 0 < sum(shares) <= 1 + 1e-6
+    with pytest.raises(ConfigError, match="one reading, not 3"):
+        Recognizer.load(tiny_bundle.path, quality="fast", n_best=3)
+
+
+def test_a_temperature_changes_confidences_and_nothing_else(
+    tiny_bundle: Bundle, drawn_lines: tuple[DrawnLine, ...], tmp_path: Path
+) -> None:
+    shutil.copytree(tiny_bundle.path, tmp_path / "bundle")
+    add_decoding(load_bundle(tmp_path / "bundle"), {}, 2.0)
+    plain, told = (
+        Recognizer.load(path).read_lines(d.image for d in drawn_lines)
+        for path in (tiny_bundle.path, tmp_path / "bundle")
+    )
+    for a, b in zip(plain, told, strict=True):
+        assert (a.text, a.confidence) == (b.text, b.uncalibrated)
+        assert b.confidence < a.confidence
+        assert [(s.start, s.end) for s in a.spans] == [(s.start, s.end) for s in b.spans]
+        assert all(0 <= s.posterior <= 1 for s in b.spans)
+
+
+def test_tempered_posteriors_sum_to_one() -> None:
+    log_probs = np.log(np.array([[0.9, 0.1], [0.5, 0.5]], np.float32))
+    flat = np.exp(tempered(log_probs, 2.0))
+    assert flat.sum(axis=1) == pytest.approx(1, abs=1e-6)
+    assert flat[0, 0] == pytest.approx(3 / 4, abs=1e-6)  # 0.9 and 0.1 stand 9 : 1, their roots 3 : 1

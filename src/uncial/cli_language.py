@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uncial.cli_options import write_whole
+from uncial.cli_options import Data, write_whole
 from uncial.errors import BundleError, ConfigError, StorageError
 
 if TYPE_CHECKING:
@@ -119,3 +119,23 @@ def store(model: "NGrams", learned: "tuple[Learned, ...]", out: Path | None, bun
     about = {"order": model.order, "n-grams": len(model.class_), "texts": [asdict(text) for text in learned]}
     if bundle:
         add_language_model(bundle, model.to_bytes(), about)
+
+
+def tune(
+    data: Data,
+    model: Annotated[Path, typer.Option("--model", "-m", metavar="BUNDLE", help="Folder of the bundle.")],
+    lines: Annotated[int, typer.Option(metavar="N", min=2, help="Validation lines taken, drawn at random.")] = 600,
+) -> None:
+    """Find how much a bundle should trust its language model, and how sure it may say it is.
+
+    Weight, bonus and width of the beam, and the temperature of confidences, are chosen on half of the lines of split
+    val, judged on the other half, and written into the bundle.
+    """
+    from uncial import screen
+    from uncial.bundle import load_bundle
+    from uncial.sources import read_samples
+    from uncial.tune import tune as find
+
+    with screen.reading_bar() as progress:
+        found = find(load_bundle(model), read_samples(data), lines, progress)
+    screen.show_tuned(found)

@@ -17,6 +17,7 @@ from uncial.errors import BundleError
 
 EDGE = 0  # before and behind a line
 ROOT = 0  # the node of the empty context
+FORMAT = "uncial n-grams"
 _FIELDS = ("first_child", "class", "log_prob", "back_off", "shorter")
 
 Ids = NDArray[np.int64]
@@ -107,9 +108,9 @@ class NGrams:
 
         class_ = self.class_.astype(np.uint8) if self.size <= 256 else self.class_
         values = (self.first_child.astype(np.uint32), class_, self.log_prob, self.back_off, self.shorter)
-        about = {"format": "uncial n-grams", "order": str(self.order), "size": str(self.size)}
-        about["graphemes"] = json.dumps(self.graphemes)
-        return save(dict(zip(_FIELDS, values, strict=True)), metadata=about)
+        # One entry: safetensors writes several in any order, and the same model is to become the same bytes.
+        about = {"order": self.order, "size": self.size, "graphemes": self.graphemes}
+        return save(dict(zip(_FIELDS, values, strict=True)), metadata={FORMAT: json.dumps(about)})
 
 
 def load_ngrams(path: Path) -> NGrams:
@@ -122,10 +123,10 @@ def load_ngrams(path: Path) -> NGrams:
 
     try:
         with safe_open(path, "numpy") as file:
-            about = file.metadata() or {}
+            about = json.loads((file.metadata() or {})[FORMAT])
             first, class_, log_prob, back_off, shorter = (file.get_tensor(name) for name in _FIELDS)
         nodes = first.astype(np.int64), class_.astype(np.uint16), log_prob, back_off, shorter
-        graphemes = tuple(json.loads(about.get("graphemes", "[]")))
+        graphemes = tuple(about["graphemes"])
         return NGrams(int(about["order"]), int(about["size"]), *nodes, graphemes)
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise BundleError(f"{path}: is no language model, or damaged ({error}); make it anew") from error

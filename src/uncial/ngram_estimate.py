@@ -28,12 +28,14 @@ class Counts:
         size: of the alphabet, with class 0.
         windows: (n,) n-grams of that length, packed with the last class in the lowest bits, ascending.
         counts: (n,) how often.
+        once: what an n-gram that was seen once counts, where texts were weighted.
     """
 
     order: int
     size: int
     windows: Ids
     counts: Floats
+    once: float = 1.0
 
     @cached_property
     def by_length(self) -> list[tuple[Ids, Floats]]:
@@ -79,11 +81,11 @@ class Counts:
     def __add__(self, other: "Counts") -> "Counts":
         """Both texts together."""
         together = np.append(self.windows, other.windows), np.append(self.counts, other.counts)
-        return Counts(self.order, self.size, *_added(*together))
+        return Counts(self.order, self.size, *_added(*together), max(self.once, other.once))
 
     def __mul__(self, weight: float) -> "Counts":
         """Each window counts so many times."""
-        return Counts(self.order, self.size, self.windows, self.counts * np.float32(weight))
+        return Counts(self.order, self.size, self.windows, self.counts * np.float32(weight), self.once * weight)
 
 
 def _counted(stream: Ids, order: int, size: int) -> Counts:
@@ -120,11 +122,11 @@ def estimate(counts: Counts, least: float = 0.0) -> NGrams:
         least: nats that an n-gram must add to the log-probability of the text, or it is dropped together with what
             goes on from it. Single graphemes all stay.
     """
-    size, bits = counts.size, int(counts.size).bit_length()
+    size = counts.size
     model = _unigrams(*counts.by_length[0], size)
     levels = [Level(np.arange(size), model.log_prob[1:].astype(np.float32), np.empty(0, np.float32))]
     for counted in counts.by_length[1:]:
-        levels.append(_level(model, levels[-1].ngrams, counted, bits, least))
+        levels.append(_level(model, levels[-1].ngrams, counted, counts.once, least))
         model = trie(levels, size)
     return model
 
@@ -135,17 +137,21 @@ def _unigrams(classes: Ids, counts: Floats, size: int) -> NGrams:
     return trie([Level(np.arange(size), np.log(total / total.sum()).astype(np.float32), np.empty(0, np.float32))], size)
 
 
-def _level(model: NGrams, parents: Ids, counted: tuple[Ids, Floats], bits: int, least: float) -> Level:
+def _level(model: NGrams, parents: Ids, counted: tuple[Ids, Floats], once: float, least: float) -> Level:
     """The n-grams of a length that stay."""
     ngrams, counts = counted
+    bits = int(model.size).bit_length()
     contexts, starts, number = np.unique(ngrams >> bits, return_index=True, return_counts=True)
-    # Witten-Bell: each kind of successor counts once for what is new.
-    room = np.repeat(np.add.reduceat(counts, starts) + number, number) if len(ngrams) else counts
+    # Witten-Bell: each kind of successor counts for what is new as much as if it were seen once.
+    kinds = np.add.reduceat(np.minimum(counts, once), starts) if len(ngrams) else counts
+    room = np.repeat(np.add.reduceat(counts, starts) + kinds, number) if len(ngrams) else counts
     known = np.repeat(np.isin(contexts, parents), number)
-    ngrams, counts, room, kinds = ngrams[known], counts[known], room[known], np.repeat(number, number)[known]
+    ngrams, counts = ngrams[known], counts[known]
+    room, kinds = room[known], np.repeat(kinds, number)[known]
     shorter = np.exp(_lower(model, ngrams, bits))
     stays = counts * np.log1p(counts / (kinds * shorter)) >= least
-    ngrams, counts, room, kinds, shorter = (part[stays] for part in (ngrams, counts, room, kinds, shorter))
+    ngrams, counts = ngrams[stays], counts[stays]
+    room, kinds, shorter = room[stays], kinds[stays], shorter[stays]
     log_prob = np.log((counts + kinds * shorter) / room).astype(np.float16)
     place = np.searchsorted(parents, ngrams >> bits)
     taken = np.bincount(place, np.exp(log_prob.astype(np.float64)), minlength=len(parents))

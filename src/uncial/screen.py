@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from uncial.language import Learned
     from uncial.ngram import NGrams
     from uncial.train import Progress
+    from uncial.tune import Tuned
 
 PLAIN_WIDTH = 120  # characters, where the output is no terminal
 TELL_SECONDS = 60.0  # between lines of progress, where there is no terminal to draw on
@@ -257,6 +258,23 @@ def show_language_model(model: "NGrams", learned: "Sequence[Learned]") -> None:
         table.add_row(text.name, f"{text.lines:,}", f"{text.perplexity:.2f}" if text.perplexity else "–")
     if learned:
         console().print(table)
+
+
+def show_tuned(found: "Tuned") -> None:
+    """All ways to decode that were tried, and how the chosen one does on lines that it was not chosen by."""
+    table = Table("weight", "bonus", "width", "CER", "CPU-ms a line", box=None, pad_edge=False)
+    for trial in (*found.trials, *found.judged):
+        beam = trial.beam
+        settings = (f"{beam.weight:g}", f"{beam.bonus:g}", str(beam.width)) if beam else ("best path", "", "")
+        if trial is found.judged[0]:
+            table.add_section()
+            table.add_row(f"chosen on {found.lines[0]:,} lines; judged on {found.lines[1]:,} others:")
+        table.add_row(*settings, f"{trial.cer:.2%}", f"{trial.milliseconds:.2f}")
+    console().print(table)
+    before, after = found.calibration
+    console().print(
+        f"\nconfidence: temperature {found.temperature:.2f}; off by {100 * after:.1f} points, {100 * before:.1f} before"
+    )
 
 
 def show_layout_rates(found: dict[str, Any]) -> None:
