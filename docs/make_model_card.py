@@ -94,7 +94,7 @@ def main(evaluation: Path) -> None:
         results=results(found, set(sources)),
         command=COMMAND,
         decoding=decoding(found["about"].get("quality", "fast"), facts),
-        confidence=calibration(found.get("calibration", {}), bundle.temperature),
+        confidence=calibration(found.get("calibration", {}), bundle.calibration),
         texts=texts_of(facts.get("language_model", {})),
         sources="\n".join(f"- **{name}**: {described(notes)}" for name, notes in sources.items()),
     )
@@ -120,14 +120,14 @@ def decoding(quality: str, facts: dict[str, Any]) -> str:
     )
 
 
-def calibration(found: dict[str, Any], temperature: float) -> str:
+def calibration(found: dict[str, Any], setting: tuple[float, float]) -> str:
     """How far the confidence can be believed."""
-    if temperature == 1.0 or "error" not in found:
+    if setting == (1.0, 0.0) or "error" not in found:
         return "Its confidence is not calibrated."
     before, after = (f"{100 * found[name]:.1f}" for name in ("error_before", "error"))
     return (
-        f"Its confidence is calibrated on validation lines (temperature {temperature:g}: off by {after} points, {before} "
-        "without); on other hands it may be too sure."
+        f"Its confidence is calibrated on validation lines (off by {after} points, "
+        f"{before} without); on other hands it may be too sure."
     )
 
 

@@ -14,6 +14,7 @@ from written_lines import Row, samples_of
 from uncial.bundle import Bundle, add_decoding, load_bundle
 from uncial.language import read_texts
 from uncial.ngram import load_ngrams
+from uncial.reliability import calibrated
 
 PROSE = "\n".join(["Dear Ann no news a hill", "a hill no Dear Ann a hill no news a 1862 May hill Dear"] * 60)
 
@@ -127,7 +128,8 @@ def test_tuning_writes_what_it_found_and_tells_how_it_does(
     assert ran.code == 0, ran.told
     written = load_bundle(bundle.path)
     assert set(written.beam) == {"weight", "bonus", "width"}
-    assert 0.5 <= written.temperature < 1  # it reads without an error, so it may be surer than the network
+    sure = calibrated(0.9, *written.calibration)
+    assert sure > 0.95  # it reads without an error, so it may be surer than the network
     assert "judged on 8 others" in ran.out
     assert "best path" in ran.out
 
@@ -146,12 +148,12 @@ def test_several_readings_are_told_in_json(bundle: Bundle, drawn_lines: Sequence
 def test_an_evaluation_tells_how_far_confidences_are_off(
     bundle: Bundle, drawn_lines: Sequence[DrawnLine], tmp_path: Path
 ) -> None:
-    add_decoding(bundle, {}, 4.0)
+    add_decoding(bundle, {}, (4.0, 0.0))
     folder = write_pairs(tmp_path / "lines", drawn_lines, repeat=5)
     ran = uncial("evaluate", folder, "-m", bundle.path, "--quality", "fast", "--json", "--report", tmp_path / "r.html")
     found = json.loads(ran.out)
     assert found["about"]["quality"] == "fast"
     told = found["calibration"]
-    assert told["error"] > told["error_before"] + 0.05  # all is right, so a temperature of 4 is too modest
+    assert told["error"] > told["error_before"] + 0.05  # all is right, so this is too modest
     assert sum(some["lines"] for some in told["bins"]) == found["lines"] == 20
     assert "Before calibration it was off by" in (tmp_path / "r.html").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ from uncial.bundle import Bundle, add_decoding, add_language_model, load_bundle
 from uncial.decoders import DecodedSpan
 from uncial.errors import BundleError, ConfigError, ImageError
 from uncial.ngram_estimate import Counts, estimate
-from uncial.recognizer import Recognizer, confidence, peak_posteriors, tempered
+from uncial.recognizer import Recognizer, confidence, peak_posteriors
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ def test_a_beam_reads_what_the_language_model_of_the_bundle_knows(
     def reading(lines: list[list[int]], beam: dict[str, float]) -> list[str]:
         model = estimate(Counts.of(lines, 3, alphabet.size))
         bundle = add_language_model(load_bundle(tmp_path / "bundle"), model.to_bytes(), {})
-        bundle = add_decoding(bundle, beam, 1.0)
+        bundle = add_decoding(bundle, beam, (1.0, 0.0))
         assert load_bundle(bundle.path).beam == beam
         transcripts = Recognizer.load(bundle.path, quality="balanced").read_lines(d.image for d in drawn_lines)
         for transcript in transcripts:
@@ -172,11 +172,11 @@ def test_every_quality_reads_and_the_better_ones_tell_several_readings(
         Recognizer.load(tiny_bundle.path, quality="fast", n_best=3)
 
 
-def test_a_temperature_changes_confidences_and_nothing_else(
+def test_calibration_changes_confidences_and_nothing_else(
     tiny_bundle: Bundle, drawn_lines: tuple[DrawnLine, ...], tmp_path: Path
 ) -> None:
     shutil.copytree(tiny_bundle.path, tmp_path / "bundle")
-    add_decoding(load_bundle(tmp_path / "bundle"), {}, 2.0)
+    add_decoding(load_bundle(tmp_path / "bundle"), {}, (2.0, -1.0))
     plain, told = (
         Recognizer.load(path).read_lines(d.image for d in drawn_lines)
         for path in (tiny_bundle.path, tmp_path / "bundle")
@@ -184,12 +184,4 @@ def test_a_temperature_changes_confidences_and_nothing_else(
     for a, b in zip(plain, told, strict=True):
         assert (a.text, a.confidence) == (b.text, b.uncalibrated)
         assert b.confidence < a.confidence
-        assert [(s.start, s.end) for s in a.spans] == [(s.start, s.end) for s in b.spans]
-        assert all(0 <= s.posterior <= 1 for s in b.spans)
-
-
-def test_tempered_posteriors_sum_to_one() -> None:
-    log_probs = np.log(np.array([[0.9, 0.1], [0.5, 0.5]], np.float32))
-    flat = np.exp(tempered(log_probs, 2.0))
-    assert flat.sum(axis=1) == pytest.approx(1, abs=1e-6)
-    assert flat[0, 0] == pytest.approx(3 / 4, abs=1e-6)  # 0.9 and 0.1 stand 9 : 1, their roots 3 : 1
+        assert a.spans == b.spans

@@ -47,7 +47,7 @@ class Bundle:
         line_image: the preprocessing it was trained with.
         provenance: data, licences, recipe and results, as plain JSON.
         beam: weights of the beam search that were found best with this bundle's language model, as plain JSON.
-        temperature: above 0; log-posteriors are divided by it before they are told as confidences, never before.
+        calibration: temperature, above 0, and shift of a line's confidence; see `reliability.calibrated`.
     """
 
     path: Path
@@ -56,7 +56,7 @@ class Bundle:
     line_image: LineImageConfig
     provenance: dict[str, Any]
     beam: dict[str, Any] = field(default_factory=dict)
-    temperature: float = 1.0
+    calibration: tuple[float, float] = (1.0, 0.0)
 
     @cached_property
     def weights(self) -> Weights:
@@ -177,18 +177,18 @@ def add_language_model(bundle: Bundle, data: bytes, about: Mapping[str, Any]) ->
     return _write(bundle.path, settings, _files(bundle) | {LANGUAGE_MODEL: data})
 
 
-def add_decoding(bundle: Bundle, beam: Mapping[str, Any], temperature: float) -> Bundle:
+def add_decoding(bundle: Bundle, beam: Mapping[str, Any], calibration: tuple[float, float]) -> Bundle:
     """Store how to decode what the network gives, as `tune` found it; all else stays as it is.
 
     Args:
         bundle: to store it in.
         beam: settings of `decoders.beam.BeamConfig` that differ from its defaults.
-        temperature: of confidences, see `Bundle.temperature`.
+        calibration: see `Bundle.calibration`.
 
     Raises:
         StorageError: it could not be written; the bundle is as it was.
     """
-    settings = _settings(bundle.path) | {"beam": dict(beam), "temperature": temperature}
+    settings = _settings(bundle.path) | {"beam": dict(beam), "calibration": list(calibration)}
     return _write(bundle.path, settings, _files(bundle))
 
 
@@ -228,11 +228,12 @@ def load_bundle(path: Path | str | None = None) -> Bundle:
         line_image = from_dict(LineImageConfig, settings["line_image"])
         alphabet = Alphabet(tuple(settings["alphabet"]))
         checksums, provenance = dict(settings["files"]), dict(settings["provenance"])
-        beam, temperature = dict(settings.get("beam", {})), float(settings.get("temperature", 1.0))
+        beam = dict(settings.get("beam", {}))
+        temperature, shift = map(float, settings.get("calibration", (1.0, 0.0)))
     except (KeyError, TypeError, ValueError, ConfigError, AlphabetError) as error:
         raise BundleError(f"{folder / SETTINGS}: is damaged ({error}); {_CURE}") from error
     _check_files(folder, checksums, alphabet.size * architecture.steps_per_slice)
-    return Bundle(folder, architecture, alphabet, line_image, provenance, beam, temperature)
+    return Bundle(folder, architecture, alphabet, line_image, provenance, beam, (temperature, shift))
 
 
 def _settings(folder: Path) -> dict[str, Any]:

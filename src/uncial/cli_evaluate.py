@@ -28,7 +28,6 @@ def evaluate(
     """
     from uncial import report as page
     from uncial import screen
-    from uncial.decoding import quality_of
     from uncial.evaluate import evaluate as read_and_compare
     from uncial.recognizer import Recognizer
     from uncial.sources import read_samples
@@ -36,11 +35,7 @@ def evaluate(
     if report:
         page.check_report_path(report)  # before the reading, which may take long
     samples, recognizer = read_samples(data), Recognizer.load(model, quality=quality, backend=backend)
-    about = {
-        "model": str(recognizer.bundle.path),
-        "quality": quality_of(recognizer.bundle, quality),
-        "data": " ".join(map(str, data)),
-    }
+    about = {"model": str(recognizer.bundle.path), "data": " ".join(map(str, data)), "quality": recognizer.quality}
     with screen.reading_bar() as progress:
         evaluation = read_and_compare(recognizer, samples, split=split, progress=progress, about=about)
     if report:

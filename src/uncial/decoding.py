@@ -29,18 +29,18 @@ class Quality:
     Attributes:
         decoder: name in `decoders.DECODERS`.
         stretches: widths of the views besides the line image itself, as factors of its width.
-        widen: times the beam's width.
+        width: of the beam at least, whatever the bundle says.
     """
 
     decoder: str
     stretches: tuple[float, ...] = ()
-    widen: int = 1
+    width: int = 0
 
 
 QUALITIES = {
     "fast": Quality("best-path"),
     "balanced": Quality("beam"),
-    "best": Quality("beam", (1.08,), 2),
+    "best": Quality("beam", (1.08,), 16),
 }
 
 
@@ -78,7 +78,7 @@ class Decoding:
         self._model = load_ngrams(known) if known else None
         # A beam without a language model gains next to nothing, so its weights come with the model.
         beam = from_dict(BeamConfig, bundle.beam) if known else BeamConfig(weight=0, bonus=0)
-        self._beam = replace(beam, width=beam.width * self._quality.widen)
+        self._beam = replace(beam, width=max(beam.width, self._quality.width))
 
     def __call__(self, lines: Sequence[LineImage]) -> list[tuple[LogProbs, Decoded]]:
         """Read lines.

@@ -17,6 +17,7 @@ from uncial.errors import ConfigError, ImageError
 from uncial.layout import find_lines
 from uncial.line_cut import cut_line
 from uncial.lineimage import line_image, source_x
+from uncial.reliability import calibrated
 from uncial.runtime import LineImage, LogProbs, Runtime
 from uncial.text import normalise
 
@@ -29,6 +30,7 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
 
     Attributes:
         bundle: the model it reads with.
+        quality: name in `decoding.QUALITIES`.
     """
 
     def __init__(self, bundle: Bundle, runtime: Runtime, quality: str = AUTO, n_best: int = 1) -> None:
@@ -44,9 +46,10 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
             ConfigError: no such quality, or one that finds a single reading only.
         """
         self.bundle = bundle
-        self._decode = Decoding(bundle, runtime, quality)
+        self.quality = quality_of(bundle, quality)
+        self._decode = Decoding(bundle, runtime, self.quality)
         self._n_best = n_best
-        if n_best > 1 and quality_of(bundle, quality) == "fast":
+        if n_best > 1 and self.quality == "fast":
             raise ConfigError(f"quality fast finds one reading, not {n_best}; choose balanced or best")
 
     @classmethod
@@ -134,9 +137,7 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
 
     def _transcript(self, image: NDArray[np.uint8], log_probs: LogProbs, found: Decoded) -> Transcript:
         decoded = self._without_idle_spaces(found.spans)
-        _, uncalibrated = peak_posteriors(log_probs, decoded)
-        told = tempered(log_probs, self.bundle.temperature)
-        peaks, posteriors = peak_posteriors(told, decoded)
+        peaks, posteriors = peak_posteriors(log_probs, decoded)
         left, right = self._extents(decoded, image.shape)
         spans = tuple(
             GraphemeSpan(
@@ -144,7 +145,7 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
                 span.start,
                 span.end,
                 float(posterior),
-                self._alternatives(told[peak], span.class_),
+                self._alternatives(log_probs[peak], span.class_),
                 float(left_edge),
                 float(right_edge),
             )
@@ -152,17 +153,18 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
                 decoded, peaks, posteriors, left, right, strict=True
             )
         )
+        uncalibrated = confidence(log_probs, posteriors)
         return Transcript(
             "".join(span.grapheme for span in spans),
-            confidence(told, posteriors),
+            calibrated(uncalibrated, *self.bundle.calibration),
             spans,
             self._readings(found.readings) if self._n_best > 1 else (),
-            confidence(log_probs, uncalibrated),
+            uncalibrated,
         )
 
     def _readings(self, readings: Sequence[Hypothesis]) -> tuple[tuple[str, float], ...]:
         """The likeliest texts with their shares; those that differ in spaces at their ends only are one."""
-        scores = np.array([reading.score for reading in readings]) / self.bundle.temperature
+        scores = np.array([reading.score for reading in readings])
         shares: dict[str, float] = {}
         for reading, share in zip(readings, np.exp(scores - np.logaddexp.reduce(scores)).tolist(), strict=True):
             text = normalise(self.bundle.alphabet.decode(reading.classes))
@@ -196,17 +198,6 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         return [edge(span.start) for span in decoded], [edge(span.end) for span in decoded]
 
 
-def tempered(log_probs: LogProbs, temperature: float) -> LogProbs:
-    """Posteriors made flatter (above 1) or steeper, so that as many of the graphemes are right as they say.
-
-    Source: Guo et al. 2017, "On calibration of modern neural networks", section 4.2.
-    """
-    if temperature == 1.0 or not log_probs.size:
-        return log_probs
-    flat = log_probs / np.float32(temperature)
-    return (flat - np.logaddexp.reduce(flat, axis=1, keepdims=True)).astype(np.float32)
-
-
 def peak_posteriors(log_probs: LogProbs, decoded: Sequence[DecodedSpan]) -> tuple[list[int], list[float]]:
     """Where each span is surest, and its posterior there.
 
@@ -222,7 +213,7 @@ def peak_posteriors(log_probs: LogProbs, decoded: Sequence[DecodedSpan]) -> tupl
 
 
 def confidence(log_probs: LogProbs, posteriors: Sequence[float]) -> float:
-    """How sure the network is of a line; as well calibrated as the posteriors are.
+    """How sure the network is of a line, not yet calibrated.
 
     The geometric mean of the graphemes' posteriors: unlike their product it does not fall with the length of the line,
     and unlike their mean one hopeless grapheme is felt. An empty text has no graphemes; CTC spells it in one way only,

@@ -271,9 +271,10 @@ def show_tuned(found: "Tuned") -> None:
             table.add_row(f"chosen on {found.lines[0]:,} lines; judged on {found.lines[1]:,} others:")
         table.add_row(*settings, f"{trial.cer:.2%}", f"{trial.milliseconds:.2f}")
     console().print(table)
-    before, after = found.calibration
+    before, after = (f"{100 * error:.1f}" for error in found.errors)
+    temperature, shift = found.calibration
     console().print(
-        f"\nconfidence: temperature {found.temperature:.2f}; off by {100 * after:.1f} points, {100 * before:.1f} before"
+        f"\nconfidence: temperature {temperature:g}, shift {shift:g}; off by {after} points, {before} before"
     )
 
 

@@ -1,4 +1,4 @@
-"""Finds how a bundle decodes best: weight of its language model, bonus, width of the beam, and a temperature.
+"""Finds how a bundle decodes best: weight of its language model, bonus, width of the beam, and calibration.
 
 The network runs once over each validation line. Settings are chosen on every other line and judged on the rest.
 """
@@ -8,16 +8,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from uncial.bundle import Bundle, add_decoding
 from uncial.decoders import DECODERS, BeamConfig, beam_search, best_path
 from uncial.errors import BundleError, GroundTruthError, ImageError
 from uncial.lineimage import line_image
 from uncial.metrics import EditCounts, count_edits, pooled
 from uncial.ngram import NGrams, load_ngrams
-from uncial.recognizer import confidence, peak_posteriors, tempered
-from uncial.reliability import bins_of, calibration_error
+from uncial.recognizer import confidence, peak_posteriors
+from uncial.reliability import bins_of, calibrated, calibration_error, fit
 from uncial.runtime import LineImage, LogProbs, Runtime
 from uncial.sources import Sample, split_of
 from uncial.text import reading_text
@@ -25,8 +23,7 @@ from uncial.text import reading_text
 WEIGHTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
 BONUSES = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 WIDTHS = (4, 8, 16)
-TOLERATED = 1.01  # a narrower beam may have so many times the errors of the best
-TEMPERATURES = np.geomspace(0.5, 4.0, 25)
+TOLERATED = 1.03  # a narrower beam may have so many times the errors of the best
 LINES_AT_ONCE = 64
 
 Progress = Callable[[int, int], None]
@@ -55,15 +52,15 @@ class Tuned:
     Attributes:
         trials: on the lines for choosing, in the order they were made.
         judged: best path and the chosen settings, on the other lines.
-        temperature: of confidences.
-        calibration: expected calibration error of the other lines, before and after.
+        calibration: temperature and shift of confidences.
+        errors: expected calibration error of the other lines, before and after.
         lines: for choosing, and for judging.
     """
 
     trials: tuple[Trial, ...]
     judged: tuple[Trial, Trial]
-    temperature: float
     calibration: tuple[float, float]
+    errors: tuple[float, float]
     lines: tuple[int, int]
 
 
@@ -94,12 +91,14 @@ def tune(
     best = min(trial.cer for trial in trials) * TOLERATED
     chosen = min((t for t in trials if t.cer <= best), key=lambda t: (t.beam.width if t.beam else 0, t.cer)).beam
     assert chosen, "the search tries beams only"
-    temperature = fit_temperature(choosing, model, chosen)
+    calibration = fit(confidences(choosing, model, chosen))
     judged = tried(judging, None, None), tried(judging, model, chosen)
-    calibration = tuple(_calibration(judging, model, chosen, t) for t in (1.0, temperature))
+    before = confidences(judging, model, chosen)
+    after = [(calibrated(sure, *calibration), edits) for sure, edits in before]
+    errors = calibration_error(bins_of(before)), calibration_error(bins_of(after))
     beam = {"weight": chosen.weight, "bonus": chosen.bonus, "width": chosen.width}
-    add_decoding(bundle, beam, round(temperature, 4))
-    return Tuned(tuple(trials), judged, temperature, (calibration[0], calibration[1]), (len(choosing), len(judging)))
+    add_decoding(bundle, beam, calibration)
+    return Tuned(tuple(trials), judged, calibration, errors, (len(choosing), len(judging)))
 
 
 def network_outputs(bundle: Bundle, samples: Sequence[Sample], most: int, progress: Progress) -> list[KnownLine]:
@@ -157,29 +156,11 @@ def search(lines: Sequence[KnownLine], model: NGrams) -> list[Trial]:
     return list(trials.values())
 
 
-def fit_temperature(lines: Sequence[KnownLine], model: NGrams, beam: BeamConfig) -> float:
-    """The temperature at which the confidence of a line is nearest to the share of its graphemes that is right."""
-    decoded = DECODERS["beam"]([log_probs for _, log_probs in lines], model, beam)
-    read = [(classes, lp, d.spans) for (classes, lp), d in zip(lines, decoded, strict=True) if d.spans and classes]
-    lengths = np.array([len(classes) for classes, _, _ in read])
-    edits = [count_edits(classes, [span.class_ for span in spans]) for classes, _, spans in read]
-    right = np.array([max(0.0, 1 - some.error_rate) for some in edits])
-
-    def loss(temperature: float) -> float:
-        told = []
-        for _, log_probs, spans in read:
-            flat = tempered(log_probs, temperature)
-            told.append(confidence(flat, peak_posteriors(flat, spans)[1]))
-        return float(np.average((np.array(told) - right) ** 2, weights=lengths))
-
-    return float(min(TEMPERATURES, key=loss)) if read else 1.0
-
-
-def _calibration(lines: Sequence[KnownLine], model: NGrams, beam: BeamConfig, temperature: float) -> float:
-    told: list[tuple[float, EditCounts]] = []
+def confidences(lines: Sequence[KnownLine], model: NGrams, beam: BeamConfig) -> list[tuple[float, EditCounts]]:
+    """How sure the network is of each line, not yet calibrated, and how well it was read."""
+    told = []
     decoded = DECODERS["beam"]([log_probs for _, log_probs in lines], model, beam)
     for (classes, log_probs), found in zip(lines, decoded, strict=True):
-        flat = tempered(log_probs, temperature)
-        sure = confidence(flat, peak_posteriors(flat, found.spans)[1])
+        sure = confidence(log_probs, peak_posteriors(log_probs, found.spans)[1])
         told.append((sure, count_edits(classes, [span.class_ for span in found.spans])))
-    return calibration_error(bins_of(told))
+    return told
