@@ -17,8 +17,7 @@ from uncial.metrics import aligned
 from uncial.text import graphemes, reading_text
 
 SIDE = 48  # pixels of a picture, each way
-WIDTH, HEIGHT = 24, 32  # pixels cut out of the line (64 high): a small letter, and of its neighbours the edges
-FARTHEST = (SIDE - HEIGHT) // 2  # pixels that a letter can be shifted, any way, without leaving its picture
+WIDTH, HEIGHT = 24, 32  # pixels cut out of the line (64 high); 8 and more are left around for the letter to move
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,11 +95,10 @@ def _sure_places(
 def _picture(line: NDArray[np.float32], middle: float, config: LineImageConfig) -> NDArray[np.float32]:
     """Cut around a place in a line, (H, W) ink with its margins, at the height where its ink lies."""
     left = round(middle) + config.margin - WIDTH // 2
-    beside, above = max(0, WIDTH), HEIGHT
-    padded = np.pad(line, ((above, above), (beside, beside)))
-    column = padded[:, left + beside : left + beside + WIDTH]
+    padded = np.pad(line, ((HEIGHT, HEIGHT), (WIDTH, WIDTH)))
+    column = padded[:, left + WIDTH : left + 2 * WIDTH]
     rows = column.sum(axis=1)
-    centre = round(float((rows * np.arange(len(rows))).sum() / max(1e-6, rows.sum()))) if rows.any() else len(rows) // 2
+    centre = round(float((rows * np.arange(len(rows))).sum() / rows.sum())) if rows.any() else len(rows) // 2
     letter = column[centre - HEIGHT // 2 : centre + HEIGHT // 2]
     picture = np.zeros((SIDE, SIDE), np.float32)
     top, start = (SIDE - HEIGHT) // 2, (SIDE - WIDTH) // 2

@@ -14,6 +14,7 @@ from uncial.nn.crnn import CRNN, parameters
 
 BATCH = 32  # pictures
 LEARNING_RATE = 3e-3
+SHIFTS = (0, 1, 2, 3, 4, 6, 8)  # pixels that held-out letters are moved by; farther, and they would leave the picture
 
 
 class Convolutional(nn.Module):
