@@ -60,6 +60,7 @@ def render(results: Results) -> str:
     first = [_answers(trace_.layers[0].maps) for trace_ in seen]
     last = [_last_maps(results.convolutional, _tensor([example])) for example in examples]
     chosen = _most_different(*last)
+    shown = max(chosen, key=lambda n: last[0][n].max() - last[1][n].max())  # one that looks for the first letter
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
     )
@@ -77,7 +78,8 @@ def render(results: Results) -> str:
         ],
         last=[n + 1 for n in chosen],
         field=_field(seen[0]),
-        moves=_moves(results, examples[0], chosen[0]),
+        moves=_moves(results, examples[0], shown),
+        shown=shown + 1,
         moved=examples[0].kind,
     )
 
@@ -91,19 +93,20 @@ def _first_right(results: Results, told: list[str], kind: str) -> LetterPicture:
 def _moves(results: Results, example: LetterPicture, filter_: int) -> list[dict[str, Any]]:
     """What both networks make of one letter at several places."""
     picture, kind = _tensor([example]), results.kinds.index(example.kind)
+    both = (results.convolutional, results.dense)
+    pictures = [shifted(picture, *place) for place in PLACES]
+    features = [[network.features(moved)[0].numpy() for network in both] for moved in pictures]
+    kept, units = (np.stack(of_one) for of_one in zip(*features, strict=True))
     moves = []
-    for place in PLACES:
-        moved = shifted(picture, *place)
+    for n, moved in enumerate(pictures):
         maps = _last_maps(results.convolutional, moved)[[filter_]]
-        numbers = [network.features(moved)[0].numpy() for network in (results.convolutional, results.dense)]
-        sure = [float(n(moved).softmax(1)[0, kind]) for n in (results.convolutional, results.dense)]
         moves.append(
             {
                 "picture": _png(1 - moved[0, 0].numpy()),
                 "maps": _tiles(maps, [maps]),
-                "kept": _squares(numbers[0].reshape(2, -1)),
-                "units": _squares(numbers[1].reshape(1, -1)),
-                "sure": sure,
+                "kept": _squares(kept[n].reshape(2, -1), kept.max()),
+                "units": _squares(units[n].reshape(1, -1), units.max()),
+                "sure": [float(network(moved).softmax(1)[0, kind]) for network in both],
             }
         )
     return moves
@@ -158,9 +161,9 @@ def _png(levels: NDArray[np.floating]) -> str:
     return f"data:image/png;base64,{base64.b64encode(data).decode()}"
 
 
-def _squares(weights: NDArray[np.floating]) -> Markup:
+def _squares(weights: NDArray[np.floating], largest: float | None = None) -> Markup:
     """(R, C) numbers as squares, the larger the farther from 0; filled above 0 and hollow below."""
-    most = float(np.abs(weights).max()) or 1.0
+    most = float(largest or np.abs(weights).max()) or 1.0
     parts = []
     for row, column in np.ndindex(*weights.shape):
         value = float(weights[row, column])
