@@ -61,6 +61,7 @@ def render(results: Results) -> str:
     last = [_last_maps(results.convolutional, _tensor([example])) for example in examples]
     chosen = _most_different(*last)
     shown = max(chosen, key=lambda n: last[0][n].max() - last[1][n].max())  # one that looks for the first letter
+    most = [maps[chosen] for maps in last]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
     )
@@ -73,8 +74,8 @@ def render(results: Results) -> str:
         sheet=[(_png(1 - p.pixels), p.kind, t) for p, t in list(zip(results.held_out, told, strict=True))[::step]],
         filters=[_squares(kernel[0]) for kernel in seen[0].layers[0].weights],
         rows=[
-            (example.kind, _png(1 - example.pixels), _tiles(own, first), _tiles(deep[chosen], [m[chosen] for m in last]))
-            for example, own, deep in zip(examples, first, last, strict=True)
+            (example.kind, _png(1 - example.pixels), _tiles(own, first), _tiles(deep, most))
+            for example, own, deep in zip(examples, first, most, strict=True)
         ],
         last=[n + 1 for n in chosen],
         field=_field(seen[0]),
@@ -118,7 +119,7 @@ def _answers(maps: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _last_maps(network: Convolutional, picture: torch.Tensor) -> NDArray[np.float32]:
-    """(24, H', W') the maps of which only the strongest answers are kept: behind the residual block, its short cut added."""
+    """(24, H', W') the maps of which only the strongest answers are kept: those behind the residual block."""
     return network.crnn.backbone(picture, torch.tensor([picture.shape[3]]))[0][0].numpy()  # type: ignore[no-any-return]
 
 
@@ -196,4 +197,5 @@ def _chart(results: Results) -> Markup:
         look = "first" if name == next(iter(results.accuracies)) else "other"
         parts.append(f'<polyline class="{look}" stroke-dasharray="{dash}" points="{line}"/>')
         parts += [f'<path class="{look} mark" d="{mark}" transform="translate({x:.1f},{y:.1f})"/>' for x, y in points]
-    return Markup(f'<svg class="chart" viewBox="0 0 430 272" role="img" aria-label="Accuracy by shift">{"".join(parts)}</svg>')
+    look = 'class="chart" viewBox="0 0 430 272" role="img" aria-label="Accuracy by shift"'
+    return Markup(f"<svg {look}>{''.join(parts)}</svg>")

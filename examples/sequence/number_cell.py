@@ -97,7 +97,7 @@ def sequences() -> tuple[Tensor, Tensor]:
 
 
 def train(size: int, steps: int, seed: int) -> NumberCell:
-    """A cell that has learned, in eval mode; the first answer of a sequence, when nothing can be known, is not asked."""
+    """A cell that has learned, in eval mode; its answer to the first number of a sequence, a guess, does not count."""
     torch.manual_seed(seed)
     cell, known = NumberCell(size), sequences()[0]
     optimizer = torch.optim.Adam(cell.parameters())

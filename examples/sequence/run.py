@@ -22,7 +22,7 @@ FARTHEST = 1000  # what numbers may be given; the cell has learned from none bey
 def main() -> int:
     """Parse the command line; what a user can cure is told without a traceback."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("numbers", metavar="NUMBERS", type=int, nargs="*", default=[2, 4, 6], help="two or more (2 4 6)")
+    parser.add_argument("numbers", metavar="NUMBERS", type=int, nargs="*", default=[2, 4, 6], help="(2 4 6)")
     parser.add_argument("-o", "--out", metavar="DIR", type=Path, required=True, help="where sequence.html goes")
     parser.add_argument("--more", type=int, default=3, help="how many numbers to go on with (3)")
     parser.add_argument("--size", type=int, default=4, help="numbers in the state (4)")

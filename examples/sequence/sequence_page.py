@@ -91,10 +91,12 @@ def _strip(results: Results) -> Markup:
         parts.append(f'<rect class="cell-box" x="{x}" y="66" width="74" height="48" rx="9"/>')
         parts.append(f'<text class="name" x="{x + 37}" y="94" text-anchor="middle">step {n + 1}</text>')
         parts.append(f'<line class="wire" x1="{x + 37}" x2="{x + 37}" y1="146" y2="120" marker-end="url(#tip)"/>')
-        parts.append(f'<text class="in{own}" x="{x + 37}" y="168" text-anchor="middle">{_number(moment.number, 0, "-")}</text>')
+        given = _number(moment.number, 0, "-")
+        parts.append(f'<text class="in{own}" x="{x + 37}" y="168" text-anchor="middle">{given}</text>')
         parts.append(f'<line class="wire" x1="{x + 37}" x2="{x + 37}" y1="66" y2="40" marker-end="url(#tip)"/>')
         known = n + 1 >= len(results.numbers)
-        look, said = ("told", _number(round(moment.next), 0, "-")) if known else ("early", _number(moment.next, 1, "-"))
+        said = _number(round(moment.next), 0, "-") if known else _number(moment.next, 1, "-")
+        look = "told" if known else "early" if n else "guess"
         parts.append(f'<text class="{look}" x="{x + 37}" y="26" text-anchor="middle">{said}</text>')
         if known and n + 1 < len(results.moments):
             path = f"M{x + 52},22C{x + 88},30 {x + 74},160 {x + step + 18},163"
