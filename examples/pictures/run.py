@@ -58,7 +58,7 @@ def run(chosen: argparse.Namespace) -> None:
     _, shown_shifts = networks(len(kinds), pictures.shape[2], chosen.seed)
     named = {"convolutional": convolutional, "dense": dense, "dense, learned shifted": shown_shifts}
     accuracies = {}
-    print(f"\n{'held-out letters told rightly, shifted by':42}" + "".join(f"{f'{far} px':>8}" for far in SHIFTS))
+    print(f"\n{'held-out letters told rightly, shifted by':48}" + "".join(f"{f'{far} px':>8}" for far in SHIFTS))
     for name, network in named.items():
         began = time.monotonic()
         farthest = SHIFTS[-1] if network is shown_shifts else 0
@@ -66,9 +66,9 @@ def run(chosen: argparse.Namespace) -> None:
         took = time.monotonic() - began
         accuracies[name] = [accuracy(network, others, others_truth, far) for far in SHIFTS]
         label = f"{name} ({parameters(network):,} weights, {took:.0f} s)"
-        print(f"{label:42}" + "".join(f"{share:>8.1%}" for share in accuracies[name]), flush=True)
+        print(f"{label:48}" + "".join(f"{share:>8.1%}" for share in accuracies[name]), flush=True)
     context = sum(picture.read == picture.kind for picture in held_out) / len(held_out)
-    print(f"{'the shipped model, which sees the line':42}{context:>8.1%}")
+    print(f"{'the shipped model, which sees the line':48}{context:>8.1%}")
     results = Results(kinds, tuple(known), tuple(held_out), convolutional, dense, accuracies, context)
     write_whole(page, render(results))
     print(f"\n{page}")

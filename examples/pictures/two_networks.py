@@ -95,7 +95,7 @@ def train(network: nn.Module, pictures: Tensor, kinds: Tensor, *, epochs: int, s
         kinds: (N,) in [0, K).
         epochs: how often each picture is seen.
         seed: of the order, the dropout and the shifts.
-        farthest: each picture is moved by up to so many pixels each way, another way each time.
+        farthest: the pictures of each batch are moved together, by up to so many pixels each way.
     """
     torch.manual_seed(seed)
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=0.01)
