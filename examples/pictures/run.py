@@ -5,7 +5,7 @@ convolutional network learns to tell them apart; so do two dense networks with a
 of which sees its letters shifted while it learns. All are then tried on held-out letters, in the middle and shifted.
 DIR/pictures.html shows filters, feature maps and what becomes of them when a letter moves.
 
-Needs PyTorch: pip install "uncial[train]". Takes some two minutes on one thread.
+Needs PyTorch: pip install "uncial[train]". Takes less than a minute on one thread of an idle machine.
 """
 
 import argparse
