@@ -90,6 +90,7 @@ def test_torch_is_imported_only_where_networks_are_made(path: Path) -> None:
 
 def test_files_are_at_most_300_lines_long() -> None:
     files = [*MODULES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]
+    files += (ROOT / "examples").rglob("*.py")
     lengths = {str(f.relative_to(ROOT)): len(f.read_text(encoding="utf-8").splitlines()) for f in files}
     assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
 
@@ -198,7 +199,7 @@ def test_the_reference_of_commands_is_fresh() -> None:
 
 def test_links_in_the_documents_lead_somewhere() -> None:
     broken = []
-    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*.md")):
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").rglob("*.md")):
         for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8")):
             if not (page.parent / target).exists():
                 broken.append(f"{page.name}: {target}")
