@@ -92,11 +92,21 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
-def reading_bar() -> Iterator[Callable[[int, int], None]]:
-    """A bar of lines read on standard error, drawn only on a terminal; call it with (read, total)."""
+def reading_bar(unit: str = "lines", *, hidden: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """A bar of what was read on standard error, drawn only on a terminal; call it with (read, total).
+
+    Args:
+        unit: what is counted.
+        hidden: it is not drawn, since something else is shown there.
+    """
     screen = console(sys.stderr)
-    columns = (BarColumn(30), TaskProgressColumn(), TextColumn("{task.completed:,.0f} of {task.total:,.0f} lines"))
-    with Bar(*columns, console=screen, disable=not screen.is_terminal, transient=True) as bar:
+    columns = (
+        BarColumn(30),
+        TaskProgressColumn(),
+        TextColumn(f"{{task.completed:,.0f}} of {{task.total:,.0f}} {unit}"),
+    )
+    disable = hidden or not screen.is_terminal
+    with Bar(*columns, console=screen, disable=disable, transient=True, redirect_stdout=False) as bar:
         task = bar.add_task("", total=1)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
