@@ -135,17 +135,20 @@ def write_whole(path: Path, text: str | bytes) -> None:
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             path.write_bytes(data)
-            return
-        path = path.resolve()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{secrets.token_hex(8)}.new")
-        try:
-            with beside.open("xb") as file:
-                file.write(data)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
+        else:
+            _put(path.resolve(), data)
     except OSError as error:
         raise StorageError(
             f"{path}: could not be written ({error.strerror}); free some space or choose another -o"
         ) from error
+
+
+def _put(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{secrets.token_hex(8)}.new")
+    try:
+        with beside.open("xb") as file:
+            file.write(data)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
