@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
+import numpy as np
 from conftest import DrawnLine
 from typer.testing import CliRunner
 
 from uncial.cli import app
+from uncial.image_file import Gray, load_image
+
+ROOT = Path(__file__).parent.parent
 
 # A network that learns nothing much, but goes through all steps of a training within seconds.
 QUICK = (
@@ -40,6 +44,16 @@ def uncial(*words: object, stdin: bytes | None = None) -> Ran:
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Ran(result.stdout, result.stderr, result.exit_code)
+
+
+def written_sheet() -> Gray:
+    """A page with three of the shipped lines of writing on it."""
+    sheet = np.full((900, 1000), 235, np.uint8)
+    for n, line in enumerate(sorted((ROOT / "examples" / "lines").glob("*.png"))[:3]):
+        image = load_image(line)[:, :800]
+        place = sheet[150 + 200 * n :, 100:][: image.shape[0], : image.shape[1]]
+        place[:] = np.minimum(place, image)
+    return sheet
 
 
 def write_pairs(folder: Path, lines: Sequence[DrawnLine], repeat: int = 1) -> Path:

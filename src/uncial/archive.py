@@ -1,14 +1,18 @@
 """Many scans: the lines and pages of any number of files, read in order; a bad one does not stop the others."""
 
+import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from uncial.document import Failure, Line, Page, Region, Transcript
 from uncial.errors import ImageError, UncialError
+from uncial.formats import FORMATS
 from uncial.formats.page_file import fitted, image_beside, marked_page
 from uncial.formats.page_file import page_of as page_of_file
+from uncial.formats.plain import told_readings
 from uncial.geometry import Box
 from uncial.image_file import load_image
 from uncial.layout import shows_line
@@ -35,11 +39,60 @@ class Reading:
     scan: Scan | None = None
 
 
-def scans_of(names: Iterable[str]) -> Iterator[Scan | Failure]:
+@dataclass(frozen=True, slots=True)
+class Task:
+    """How scans are read and what becomes of them; plain values, so that they can be sent to other processes.
+
+    Attributes:
+        format: name in `formats.FORMATS`. Line images have a JSON of their own, and as text one line.
+        shows: what images show: "page", "line", "word" (a line without spaces), or "auto": told by each image itself.
+        rotate: whether pages may lie on their side; see `layout.find_lines`.
+        model: folder of the bundle; None: the one that ships.
+        quality: see `Recognizer.load`.
+        n_best: see `Recognizer.load`.
+        backend: see `Recognizer.load`.
+    """
+
+    format: str = "text"
+    shows: str = "auto"
+    rotate: str = "none"
+    model: Path | None = None
+    quality: str = "auto"
+    n_best: int = 1
+    backend: str = "auto"
+
+    def recognizer(self) -> Recognizer:
+        """Open what reads; see `Recognizer.load` for what is raised."""
+        return Recognizer.load(self.model, quality=self.quality, backend=self.backend, n_best=self.n_best)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one scan, ready to be written.
+
+    Attributes:
+        name: of the scan.
+        file: name for a file of it; "": it could not be read.
+        data: the whole of that file. JSON has something of scans that could not be read, too.
+        unread: reasons why the scan, or lines of its page, could not be read.
+        notes: what else is to be told.
+        page: it shows a page, and not a line.
+    """
+
+    name: str
+    file: str = ""
+    data: bytes = b""
+    unread: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    page: bool = False
+
+
+def scans_of(names: Iterable[str], only: int | None = None) -> Iterator[Scan | Failure]:
     """The scans of some files, one after the other.
 
     Args:
         names: paths of scans or of PAGE or ALTO files, or `-` for a file on standard input.
+        only: number of the page that is taken of each file of scans, from 1; None: all.
     """
     for name in names:
         if name == STDIN:
@@ -49,7 +102,7 @@ def scans_of(names: Iterable[str]) -> Iterator[Scan | Failure]:
         elif name.lower().endswith(".xml"):
             yield marked_scan(Path(name), name)
         else:
-            yield from open_scans(Path(name), name)
+            yield from open_scans(Path(name), name, only)
 
 
 def marked_scan(path: Path, name: str) -> Scan | Failure:
@@ -73,31 +126,96 @@ def marked_scan(path: Path, name: str) -> Scan | Failure:
     return Scan(name, path.stem, gray, image, page=replace(page, failures=flaws))
 
 
-def read_scans(recognizer: Recognizer, scans: Iterable[Scan | Failure], shows: str = "auto") -> Iterator[Reading]:
-    """Read scans in order; each gives a reading.
+def results(recognizer: Recognizer, scans: Iterable[Scan | Failure], task: Task) -> Iterator[Result]:
+    """Read scans in order and write each as a file in memory.
 
     Args:
-        recognizer: that reads.
-        scans: as `scans_of` gives them; failures are passed on.
-        shows: "page", "line" (a word is one, too), or "auto": told by each image itself.
+        recognizer: that reads; the task's own.
+        scans: as `scans_of` gives them.
+        task: how.
     """
+    for reading in read_scans(recognizer, scans, task):
+        try:
+            yield _result(reading, task)
+        except UncialError as error:  # such as a scan that is to be put in a PDF, and is not there any more
+            yield failed(reading.name, str(error), task)
+
+
+def read_scans(recognizer: Recognizer, scans: Iterable[Scan | Failure], task: Task) -> Iterator[Reading]:
+    """Read scans in order; each gives a reading, and failures are passed on."""
     waiting: list[Scan] = []
     for scan in scans:
-        line = isinstance(scan, Scan) and _is_line(scan, shows)
+        line = isinstance(scan, Scan) and _is_line(scan, task)
         if line:
             waiting.append(scan)  # type: ignore[arg-type]
         if waiting and (not line or len(waiting) == LINES_AT_ONCE):
-            yield from _lines(recognizer, waiting)
+            yield from _lines(recognizer, waiting, task)
             waiting.clear()
         if isinstance(scan, Failure):
             yield Reading(scan.id, scan)
         elif not line:
-            yield Reading(scan.name, recognizer.read_page(scan.gray, Path(scan.name).name, scan.page), scan)
-    yield from _lines(recognizer, waiting)
+            page = recognizer.read_page(scan.gray, Path(scan.name).name, scan.page, rotate=task.rotate)
+            yield Reading(scan.name, page, scan)
+    yield from _lines(recognizer, waiting, task)
 
 
-def _is_line(scan: Scan, shows: str) -> bool:
-    return scan.page is None and (shows == "line" or (shows == "auto" and shows_line(scan.gray)))
+def _is_line(scan: Scan, task: Task) -> bool:
+    if scan.page is not None or task.shows == "page":
+        return False
+    return task.shows != "auto" or shows_line(scan.gray, task.rotate)
+
+
+def failed(name: str, reason: str, task: Task) -> Result:
+    """The result of a scan that could not be read."""
+    return Result(name, data=_file_of(Reading(name, Failure(name, reason)), task.format), unread=(reason,))
+
+
+def _result(reading: Reading, task: Task) -> Result:
+    outcome, kind = reading.outcome, FORMATS[task.format]
+    if isinstance(outcome, Failure):
+        return failed(reading.name, outcome.reason, task)
+    assert reading.scan is not None, "what was read was opened"
+    file, data = reading.scan.stem + kind.suffix, _file_of(reading, task.format)
+    if not isinstance(outcome, Page):
+        return Result(reading.name, file, data, (), () if outcome.text else (f"{reading.name}: no writing was found",))
+    notes = () if outcome.text or outcome.failures else (f"{reading.name}: no writing was found on this page",)
+    return Result(reading.name, file, data, tuple(failure.reason for failure in outcome.failures), notes, page=True)
+
+
+def _file_of(reading: Reading, format_: str) -> bytes:
+    """What was read of one scan, as a file of its own; of what could not be read only JSON tells."""
+    if not isinstance(reading.outcome, Page):
+        if format_ == "json":
+            return (json.dumps(_plain(reading), ensure_ascii=False) + "\n").encode()
+        if isinstance(reading.outcome, Failure):
+            return b""
+        if format_ == "text":
+            return f"{reading.outcome.text}\n".encode()
+    return FORMATS[format_].write(*page_of(reading))
+
+
+def _plain(reading: Reading) -> dict[str, Any]:
+    """The JSON of a line image."""
+    transcript = reading.outcome
+    assert not isinstance(transcript, Page), "a page is written by its format"
+    if isinstance(transcript, Failure):
+        return {"image": reading.name, "error": transcript.reason}
+    return {
+        "image": reading.name,
+        "text": transcript.text,
+        "confidence": round(transcript.confidence, 4),
+        **told_readings(transcript),
+        "graphemes": [
+            {
+                "grapheme": span.grapheme,
+                "left": round(span.left, 1),
+                "right": round(span.right, 1),
+                "posterior": round(span.posterior, 4),
+                "alternatives": [{"grapheme": g, "posterior": round(p, 4)} for g, p in span.alternatives],
+            }
+            for span in transcript.spans
+        ],
+    }
 
 
 def page_of(reading: Reading) -> tuple[Page, Scan]:
@@ -117,7 +235,7 @@ def page_of(reading: Reading) -> tuple[Page, Scan]:
     return Page(Path(reading.name).name, width, height, (Region("region-1", whole, (line,)),)), reading.scan
 
 
-def _lines(recognizer: Recognizer, scans: Sequence[Scan]) -> Iterator[Reading]:
+def _lines(recognizer: Recognizer, scans: Sequence[Scan], task: Task) -> Iterator[Reading]:
     """Line images read together; what is no line image is known before, so that it does not stop those beside it."""
     flaws: dict[int, str] = {}
     for n, scan in enumerate(scans):
@@ -128,4 +246,14 @@ def _lines(recognizer: Recognizer, scans: Sequence[Scan]) -> Iterator[Reading]:
     good = [n for n in range(len(scans)) if n not in flaws]
     read = dict(zip(good, recognizer.read_lines(scans[n].gray for n in good), strict=True))
     for n, scan in enumerate(scans):
-        yield Reading(scan.name, read[n] if n in read else Failure(scan.name, flaws[n]), scan)
+        if n in flaws:
+            yield Reading(scan.name, Failure(scan.name, flaws[n]), scan)
+        else:
+            yield Reading(scan.name, _as_word(read[n]) if task.shows == "word" else read[n], scan)
+
+
+def _as_word(transcript: Transcript) -> Transcript:
+    """The transcript of one word: without the spaces that the network saw between its letters."""
+    spans = tuple(span for span in transcript.spans if not span.grapheme.isspace())
+    readings = tuple((other.replace(" ", ""), share) for other, share in transcript.readings)
+    return replace(transcript, text="".join(span.grapheme for span in spans), spans=spans, readings=readings)

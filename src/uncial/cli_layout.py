@@ -54,7 +54,7 @@ def evaluate_layout(
 ) -> None:
     """Measure how well lines are found: baseline precision, recall and F1 (READ-BAD, Grüning et al. 2018)."""
     from uncial.evaluate_layout import evaluate_layout as run
-    from uncial.screen import show_layout_rates
+    from uncial.screen_pages import show_layout_rates
     from uncial.sources.marked_pages import marked_pages
 
     found: dict[str, Any] = run(marked_pages(data), finder=finder, bundle=model, split=split.value).plain()
@@ -75,12 +75,13 @@ def evaluate_pages(
     as_json: Json = False,
 ) -> None:
     """Measure how well whole pages are read: CER of true lines, of found lines, and of the page in its order."""
-    from uncial import screen
     from uncial.evaluate_pages import evaluate_pages as run
     from uncial.recognizer import Recognizer
+    from uncial.screen import reading_bar
+    from uncial.screen_pages import show_page_rates
     from uncial.sources.marked_pages import marked_pages
 
     pages, recognizer = marked_pages(data), Recognizer.load(model, backend=backend)
-    with screen.reading_bar("pages") as progress:
+    with reading_bar("pages") as progress:
         found = run(pages, recognizer, layout=layout, split=split.value, progress=progress).plain()
-    print(json.dumps(found, ensure_ascii=False, indent=1)) if as_json else screen.show_page_rates(found)
+    print(json.dumps(found, ensure_ascii=False, indent=1)) if as_json else show_page_rates(found)

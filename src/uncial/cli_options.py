@@ -1,7 +1,9 @@
 """What several commands share: their options, and how a result becomes a file."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -50,6 +52,13 @@ class Shows(StrEnum):
     page = "page"
     line = "line"
     word = "word"
+
+
+class Rotate(StrEnum):
+    """Whether pages may lie on their side."""
+
+    none = "none"
+    auto = "auto"
 
 
 Data = Annotated[
@@ -118,20 +127,46 @@ def needs_extra(name: str, purpose: str, *packages: str) -> Iterator[None]:
         ) from error
 
 
+def check_place(out: Path, inputs: Iterable[str]) -> None:
+    """See before the work that its result can be written, and that it would not replace what it is made from.
+
+    Raises:
+        StorageError: it lies below a file, in a folder without the right to write, or is an input itself.
+    """
+    if out.is_file() and any(Path(name).is_file() and out.samefile(name) for name in inputs):
+        raise StorageError(f"{out}: is read, so it is not written over; choose another -o")
+    there = next(place for place in (out, *out.absolute().parents) if place.exists())
+    if not (there.is_dir() or there == out) or not os.access(there, os.W_OK):
+        finding = "may not be written" if there.is_dir() or there == out else "is a file, not a folder"
+        raise StorageError(f"{out}: cannot be written, since {there} {finding}; choose another -o")
+
+
 def write_whole(path: Path, text: str | bytes) -> None:
-    """Write a file beside its place and move it there when it is whole; text in UTF-8.
+    """Write a file beside its place, under a name that nothing else has, and move it there when it is whole.
+
+    A link stays a link; what is no ordinary file, such as /dev/stdout, is written itself. Text becomes UTF-8.
 
     Raises:
         StorageError: full disk or no permission; what stood there before is untouched.
     """
-    beside = path.with_name(f".{path.name}.new")
+    data = text.encode() if isinstance(text, str) else text
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(text.encode() if isinstance(text, str) else text)
-        beside.replace(path)
+        if path.exists() and not path.is_file() and not path.is_dir():
+            path.write_bytes(data)
+        else:
+            _put(path.resolve(), data)
     except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
         raise StorageError(
             f"{path}: could not be written ({error.strerror}); free some space or choose another -o"
         ) from error
+
+
+def _put(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{secrets.token_hex(8)}.new")
+    try:
+        with beside.open("xb") as file:
+            file.write(data)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,21 +1,20 @@
 """`uncial read`: scans in, text or files out; a scan that cannot be read does not stop the others."""
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from contextlib import closing
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uncial.cli_options import Backend, Format, HowWell, Model, Quality, Shows, write_whole
-from uncial.errors import ConfigError, ImageError
+from uncial.cli_options import Backend, Format, HowWell, Model, Quality, Rotate, Shows, check_place, write_whole
+from uncial.errors import ConfigError, GroundTruthError, ImageError
 
 if TYPE_CHECKING:
-    from uncial.archive import Reading
+    from uncial.archive import Result
 
 SOME_UNREAD = 3  # exit code: some of several scans could not be read
 TOGETHER = (Format.text, Format.json, Format.pdf)  # of which one file can hold many scans
@@ -42,6 +41,15 @@ def read(
         int, typer.Option("--n-best", metavar="N", min=1, help="Likeliest readings told of each line, in JSON.")
     ] = 1,
     backend: Backend = "auto",
+    rotate: Annotated[
+        Rotate, typer.Option(help="Auto: pages may lie on their side. Finding lines takes three times as long.")
+    ] = Rotate.none,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Read with so many processes; without it, with all processors if there is much."
+        ),
+    ] = None,
     out: Annotated[
         str | None,
         typer.Option("--out", "-o", metavar="PATH", help="Write to this file; or PATH/: a file a scan in this folder."),
@@ -52,67 +60,64 @@ def read(
     Of several lines each has its image's name and a colon before it, and each page a heading. Exit code 3: some of
     several scans could not be read; the reasons are on standard error, and all others were read.
     """
-    from uncial.archive import read_scans, scans_of
-    from uncial.recognizer import Recognizer
+    from uncial.archive import Task
     from uncial.scan import scan_names
+    from uncial.together import portions, processes_for, read_all
 
     names, unread = scan_names(images), list[str]()
-    recognizer = Recognizer.load(model, quality=quality, backend=backend, n_best=n_best)
-    readings = read_scans(recognizer, scans_of(names), "line" if shows is Shows.word else shows)
-    first, readings = ahead(map(as_word, readings) if shows is Shows.word else readings, 2)
-    readings = told(readings, unread, alone=len(first) == len(names) == 1)
-    put(readings, format_, out, unread, several=len(first) > 1)
+    if out is not None:
+        check_place(Path(out), names)
+    task = Task(format_, shows, rotate, model, quality, n_best, backend)
+    work = portions(names)
+    with closing(read_all(work, task, processes_for(work, processes))) as read_:
+        first, results = ahead(counted(read_, sum(portion.scans for portion in work), drawn=out is not None), 2)
+        results = told(results, unread, names[0] if len(first) == len(names) == 1 else None)
+        put(results, format_, out, unread, names, several=len(first) > 1)
     if unread:
         raise typer.Exit(SOME_UNREAD)
 
 
-def ahead(readings: Iterator["Reading"], count: int) -> tuple[list["Reading"], Iterator["Reading"]]:
-    """The first few readings, and all of them."""
-    first = list(islice(readings, count))
-    return first, chain(first, readings)
+def counted(results: Iterable["Result"], total: int, *, drawn: bool) -> Iterator["Result"]:
+    """Pass results on, and show how many there were; not on a terminal that shows what was read."""
+    from uncial.screen import reading_bar
+
+    with reading_bar("scans", hidden=not drawn and sys.stdout.isatty()) as progress:
+        for number, result in enumerate(results, start=1):
+            progress(number, max(number, total))
+            yield result
 
 
-def told(readings: Iterable["Reading"], unread: list[str], *, alone: bool) -> Iterator["Reading"]:
-    """Pass readings on, and tell on standard error what could not be read.
+def ahead(results: Iterator["Result"], count: int) -> tuple[list["Result"], Iterator["Result"]]:
+    """The first few results, and all of them."""
+    first = list(islice(results, count))
+    return first, chain(first, results)
+
+
+def told(results: Iterable["Result"], unread: list[str], alone: str | None) -> Iterator["Result"]:
+    """Pass results on, and tell on standard error what could not be read.
 
     Args:
-        readings: as they come.
+        results: as they come.
         unread: is filled with the reasons.
-        alone: there is but one scan, so its failure is the command's.
+        alone: the only scan, so its failure is the command's; None: there are several.
     """
-    from uncial.document import Failure, Page
-
-    for reading in readings:
-        outcome = reading.outcome
-        failures = outcome.failures if isinstance(outcome, Page) else ()
-        if isinstance(outcome, Failure) and alone:
-            raise ImageError(outcome.reason)
-        for failure in (outcome,) if isinstance(outcome, Failure) else failures:
-            print(f"uncial: {failure.reason}", file=sys.stderr)
-            unread.append(failure.reason)
-        yield reading
+    for result in results:
+        if alone and not result.file:
+            raise (GroundTruthError if alone.lower().endswith(".xml") else ImageError)(*result.unread)
+        for line in (*result.unread, *result.notes):
+            print(f"uncial: {line}", file=sys.stderr)
+        unread += result.unread
+        yield result
 
 
-def as_word(reading: "Reading") -> "Reading":
-    """The reading of one word: without the spaces that the network saw between its letters."""
-    from uncial.document import Failure, Page
-
-    transcript = reading.outcome
-    assert not isinstance(transcript, Page), "a page is written by its format"
-    if isinstance(transcript, Failure):
-        return reading
-    spans = tuple(span for span in transcript.spans if not span.grapheme.isspace())
-    text = "".join(span.grapheme for span in spans)
-    readings = tuple((other.replace(" ", ""), share) for other, share in transcript.readings)
-    return replace(reading, outcome=replace(transcript, text=text, spans=spans, readings=readings))
-
-
-def put(readings: Iterable["Reading"], format_: Format, out: str | None, unread: list[str], *, several: bool) -> None:
+def put(
+    results: Iterable["Result"], format_: Format, out: str | None, unread: list[str], names: list[str], *, several: bool
+) -> None:
     """Write what was read: to the screen, into one file, or into a folder."""
     if out is not None and is_folder(out, format_, several=several):
-        into_folder(readings, format_, Path(out), unread)
+        into_folder(results, Path(out), unread, names)
     else:
-        parts = stream(readings, format_, several=several)
+        parts = stream(results, format_, several=several)
         into_one(merged(parts) if format_ is Format.pdf else parts, Path(out) if out else None)
 
 
@@ -121,23 +126,29 @@ def is_folder(out: str, format_: Format, *, several: bool) -> bool:
     return Path(out).is_dir() or out.endswith(("/", os.sep)) or (several and format_ not in TOGETHER)
 
 
-def into_folder(readings: Iterable["Reading"], format_: Format, folder: Path, unread: list[str]) -> None:
-    """A file for each scan that was read; of two scans of one name the second is told and not written."""
-    from uncial.document import Failure
-    from uncial.formats import FORMATS
+def into_folder(results: Iterable["Result"], folder: Path, unread: list[str], names: list[str]) -> None:
+    """A file for each scan that was read; what would replace another's, or what is read, is told and not written."""
+    taken = {identity(Path(name)): f"over {name}, which is read; choose another folder" for name in names}
+    taken.pop(None, None)
+    try:
+        for result in (result for result in results if result.file):
+            path = folder / result.file
+            if place := taken.get(identity(path)):
+                unread.append(f"{result.name}: would be written {place}")
+                print(f"uncial: {unread[-1]}", file=sys.stderr)
+            else:
+                write_whole(path, result.data)
+                taken[identity(path)] = f"as {result.file}, as {result.name} is; read them into two folders"
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"what was read is in {folder}") from None
 
-    written: dict[str, str] = {}
-    for reading in readings:
-        if isinstance(reading.outcome, Failure) or reading.scan is None:
-            continue
-        name = reading.scan.stem + FORMATS[format_].suffix
-        if name in written:
-            reason = f"{reading.name}: would be written as {name}, as {written[name]} is; read them into two folders"
-            print(f"uncial: {reason}", file=sys.stderr)
-            unread.append(reason)
-        else:
-            written[name] = reading.name
-            write_whole(folder / name, file_of(reading, format_))
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from all others, however it is called; None: there is none."""
+    try:
+        return (found := path.stat()).st_dev, found.st_ino
+    except (OSError, ValueError):
+        return None
 
 
 def into_one(parts: Iterable[bytes], out: Path | None) -> None:
@@ -150,18 +161,15 @@ def into_one(parts: Iterable[bytes], out: Path | None) -> None:
         write_whole(out, whole)
 
 
-def stream(readings: Iterable["Reading"], format_: Format, *, several: bool) -> Iterator[bytes]:
+def stream(results: Iterable["Result"], format_: Format, *, several: bool) -> Iterator[bytes]:
     """What was read, one behind the other; in JSON an array of an object each if there are several."""
-    from uncial.document import Failure
-
     if several and format_ not in TOGETHER:
         raise ConfigError(f"several pages in the format {format_} cannot be one stream; name a folder with -o")
-    for number, reading in enumerate(readings):
+    for number, result in enumerate(results):
         if format_ is Format.json:
-            yield (b",\n" if number else b"[\n" if several else b"") + file_of(reading, format_).strip()
-        elif not isinstance(reading.outcome, Failure):
-            before = heading(reading, first=number == 0) if several and format_ is Format.text else b""
-            yield before + file_of(reading, format_)
+            yield (b",\n" if number else b"[\n" if several else b"") + result.data.strip()
+        elif result.file:
+            yield (heading(result, first=number == 0) if several and format_ is Format.text else b"") + result.data
     if format_ is Format.json:
         yield b"\n]\n" if several else b"\n"
 
@@ -174,50 +182,8 @@ def merged(parts: Iterable[bytes]) -> Iterator[bytes]:
         yield merge_pdfs(pages)
 
 
-def heading(reading: "Reading", *, first: bool) -> bytes:
+def heading(result: "Result", *, first: bool) -> bytes:
     """What tells several texts apart: a line's name before it, as grep does, or a page's above it, as head does."""
-    from uncial.document import Page
-
-    if isinstance(reading.outcome, Page):
-        return f"{'' if first else chr(10)}==> {reading.name} <==\n".encode()
-    return f"{reading.name}:".encode()
-
-
-def file_of(reading: "Reading", format_: Format) -> bytes:
-    """What was read of one scan, as a file of its own."""
-    from uncial.archive import page_of
-    from uncial.document import Page, Transcript
-    from uncial.formats import FORMATS
-
-    if not isinstance(reading.outcome, Page):
-        if format_ is Format.json:
-            return (json.dumps(_plain(reading), ensure_ascii=False) + "\n").encode()
-        if format_ is Format.text and isinstance(reading.outcome, Transcript):
-            return f"{reading.outcome.text}\n".encode()
-    return FORMATS[format_].write(*page_of(reading))
-
-
-def _plain(reading: "Reading") -> dict[str, Any]:
-    from uncial.document import Failure, Page
-    from uncial.formats.plain import told_readings
-
-    transcript = reading.outcome
-    assert not isinstance(transcript, Page), "a page is written by its format"
-    if isinstance(transcript, Failure):
-        return {"image": reading.name, "error": transcript.reason}
-    return {
-        "image": reading.name,
-        "text": transcript.text,
-        "confidence": round(transcript.confidence, 4),
-        **told_readings(transcript),
-        "graphemes": [
-            {
-                "grapheme": span.grapheme,
-                "left": round(span.left, 1),
-                "right": round(span.right, 1),
-                "posterior": round(span.posterior, 4),
-                "alternatives": [{"grapheme": g, "posterior": round(p, 4)} for g, p in span.alternatives],
-            }
-            for span in transcript.spans
-        ],
-    }
+    if result.page:
+        return f"{'' if first else chr(10)}==> {result.name} <==\n".encode()
+    return f"{result.name}:".encode()

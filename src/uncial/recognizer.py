@@ -104,18 +104,21 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         """Read one line image, uint8 (H, W) gray; see `read_lines`."""
         return self.read_lines([image])[0]
 
-    def read_page(self, gray: NDArray[np.uint8], name: str = "", page: Page | None = None) -> Page:
+    def read_page(
+        self, gray: NDArray[np.uint8], name: str = "", page: Page | None = None, *, rotate: str = "none"
+    ) -> Page:
         """Find the lines of a page and read them.
 
         Args:
-            gray: uint8 (H, W), upright.
+            gray: uint8 (H, W).
             name: of the image.
             page: where its lines are, in pixels of `gray`; None: they are looked for.
+            rotate: "none": the page stands upright; "auto": it may lie on its side, see `layout.find_lines`.
 
         Returns:
             The page with a transcript for each line; what stands there instead tells `failures`.
         """
-        page = page or find_lines(gray, name)
+        page = page or find_lines(gray, name, rotate=rotate)
         strips: dict[int, NDArray[np.uint8]] = {}
         failures = []
         for n, line in enumerate(page.lines):

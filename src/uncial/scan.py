@@ -1,20 +1,23 @@
-"""Scans: images of pages as they come out of files of every usual kind, one after the other.
+"""Scans: the image of a page as it comes from a file, with what a written result needs to know of that file.
 
-A TIFF may hold many pages, a PDF usually does. A page that cannot be opened becomes a `Failure`; the others are read.
-Of a PDF page that is one scanned picture its own pixels are taken; any other page is drawn.
+Files are opened by what they hold, not by their names, one page after the other, so that a long file takes no more
+memory than its largest page and itself. What cannot be opened gives a `Failure`, and does not stop the pages behind it.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from uncial.document import Failure, Page
 from uncial.errors import ImageError, UncialError
-from uncial.image_file import Gray, ImageFrames, read_bytes
-from uncial.pdf_file import PdfPages
+from uncial.image_file import Gray, dpi_of, gray_of, opened, pages_of, read_bytes, reading, size_of
 
-# Files taken from a folder; what is named itself is opened whatever its name.
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".jp2", ".pgm", ".heic", ".pdf")
+STDIN = "-"
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".jp2", ".pgm", ".ppm", ".pbm"),
+    *(".heic", ".heif", ".pdf"),
+)  # of the files that are taken from folders
+PDF_MAGIC, FIRST_BYTES = b"%PDF-", 1024  # what a PDF begins with; some have a few other bytes before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class Scan:
         pages: how many pages the file has.
         dpi: pixels per inch; None: the file does not tell.
         page: its lines, if somebody has marked them; in pixels of `gray`. None: they are to be looked for.
+        data: the file itself, where it has no path; None: it has one, or there never was a file.
     """
 
     name: str
@@ -40,48 +44,144 @@ class Scan:
     pages: int = 1
     dpi: float | None = None
     page: Page | None = None
+    data: bytes | None = field(default=None, repr=False)
+
+    @property
+    def file(self) -> Path | bytes | None:
+        """The file it came from: its path or its bytes; None: there is none."""
+        return self.data if self.path is None else self.path
 
 
-def open_scans(file: Path | bytes, name: str = "") -> Iterator[Scan | Failure]:
-    """The pages of a file, each opened when it is asked for.
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A file whose pages are opened: where it lies or its bytes, and what it is called."""
 
-    Args:
-        file: where it lies, or its bytes; its kind is told by what is in it.
-        name: for messages and results; "" takes the path.
+    file: Path | bytes
+    name: str
 
-    Yields:
-        A scan for each page in order, or why there is none.
-    """
-    path = None if isinstance(file, bytes) else Path(file)
-    name = name or (str(path) if path else "image")
-    try:
-        data = file if isinstance(file, bytes) else read_bytes(Path(file), name)
-        pages = PdfPages(data, name) if data[:1024].lstrip().startswith(b"%PDF") else ImageFrames(data, name)
-    except UncialError as error:
-        yield Failure(name, str(error))
-        return
-    stem = path.stem if path else "page"
-    for number in range(1, pages.count + 1):
-        several = pages.count > 1
-        called = f"{name}#{number}" if several else name
-        try:
-            gray, dpi = pages.page(number - 1)
-        except ImageError as error:
-            reason = str(error)
-            yield Failure(called, reason.replace(name, called, 1) if several else reason)
-        else:
-            kept = f"{stem}-{number:04d}" if several else stem
-            yield Scan(called, kept, gray, path, number, pages.count, dpi)
+    def names(self, number: int, pages: int) -> tuple[str, str]:
+        """What a page of it is called, and the stem of files written of it."""
+        stem = "stdin" if isinstance(self.file, bytes) else self.file.stem
+        return (self.name, stem) if pages == 1 else (f"{self.name}#{number}", f"{stem}-{number:04}")
+
+    def scan(self, gray: Gray, number: int, pages: int, dpi: float | None) -> Scan:
+        name, stem = self.names(number, pages)
+        path, data = (None, self.file) if isinstance(self.file, bytes) else (self.file, None)
+        return Scan(name, stem, gray, path, number, pages, dpi, data=data)
 
 
 def scan_names(arguments: Sequence[str]) -> list[str]:
-    """The arguments, with each folder replaced by the scans in it, sorted by name.
+    """The arguments, with each folder replaced by the scans in it, sorted.
 
-    Hidden files are passed over. A folder that holds no scan stays, and fails when it is opened.
+    Of a folder the known suffixes are taken, and nothing hidden; page files beside scans are left out, as the scans
+    are to be read anew. A folder without scans stays, and fails when it is opened. `-` is standard input.
+
+    Args:
+        arguments: paths as they were given.
     """
     names: list[str] = []
     for argument in arguments:
         folder = Path(argument)
-        files = sorted(folder.iterdir()) if folder.is_dir() else []
+        files = sorted(folder.iterdir()) if argument != STDIN and folder.is_dir() else []
         names += [str(f) for f in files if f.suffix.lower() in SUFFIXES and f.name[0] != "."] or [argument]
     return names
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a file holds, as far as that can be told without decoding it.
+
+    Attributes:
+        pages: how many there are, at least 1.
+        pixels: of its first page; None: not told.
+        whole: nothing seems to be missing. Of other files only all pages together can tell what is lost.
+    """
+
+    pages: int = 1
+    pixels: int | None = None
+    whole: bool = False
+
+
+def contents(file: Path) -> Contents:
+    """Look into a file. What cannot be opened counts as one page; why, `open_scans` tells."""
+    try:
+        if file.is_dir():
+            return Contents()
+        if PDF_MAGIC in start_of(file):
+            from uncial.pdf_file import open_pdf
+
+            with open_pdf(file, str(file)) as pdf:
+                return Contents(len(pdf), None, not pdf.damaged)
+        return Contents(*size_of(file, str(file)))
+    except UncialError:
+        return Contents()
+
+
+def open_scans(file: Path | bytes, name: str = "", only: int | None = None) -> Iterator[Scan | Failure]:
+    """Open the pages of a file, one after the other.
+
+    Args:
+        file: where it lies, or its bytes.
+        name: what messages and results call it; "" takes the path.
+        only: number of the one page to open, from 1; None: all.
+
+    Yields:
+        A scan for each page in order, or a failure with its reason for a page, or for the file, that cannot be opened.
+    """
+    source = _Source(file, name or ("standard input" if isinstance(file, bytes) else str(file)))
+    try:
+        if isinstance(file, Path) and file.is_dir():
+            raise ImageError(f"{source.name}: the folder holds no scans ({', '.join(SUFFIXES)})")
+        yield from (_pdf_scans if PDF_MAGIC in start_of(file) else _image_scans)(source, only)
+    except UncialError as error:
+        yield Failure(source.name, str(error))
+
+
+def start_of(file: Path | bytes) -> bytes:
+    """The first bytes of a file, which tell what it is; none where it cannot be read."""
+    if isinstance(file, bytes):
+        return file[:FIRST_BYTES]
+    try:
+        with file.open("rb") as stream:
+            return stream.read(FIRST_BYTES)
+    except (OSError, ValueError):
+        return b""  # why it cannot be read is told by what opens images
+
+
+def _pdf_scans(source: _Source, only: int | None) -> Iterator[Scan | Failure]:
+    from uncial.pdf_file import open_pdf, page_image  # reading images goes without PDFium, which takes its time to load
+
+    with open_pdf(source.file, source.name) as pdf:
+        whole, pages = not pdf.damaged or only is not None, len(pdf)
+        for number in [only] if only else range(1, pages + 1):
+            name, _ = source.names(number, pages)
+            try:
+                gray, dpi = page_image(pdf, number - 1, name)
+            except ImageError as error:
+                whole = True  # that something is lost will have been said
+                yield Failure(name, str(error))
+            else:
+                yield source.scan(gray, number, pages, dpi)
+    if not whole:
+        name = f"{source.name}#{pages + 1}"
+        yield Failure(name, f"{name}: the PDF is cut short here; if it had more pages, copy or scan it again")
+
+
+def _image_scans(source: _Source, only: int | None) -> Iterator[Scan | Failure]:
+    data = source.file if isinstance(source.file, bytes) else read_bytes(source.file, source.name)
+    with opened(data, source.name) as image:
+        frames, damage = pages_of(image, source.name)
+        pages = len(frames) + (damage is not None)
+        for number, frame in [(only, frames[only - 1])] if only else enumerate(frames, 1):
+            name, _ = source.names(number, pages)
+            try:
+                with reading(name):
+                    image.seek(frame)
+                gray = gray_of(image, name)
+            except ImageError as error:
+                yield Failure(name, str(error))
+            else:
+                yield source.scan(gray, number, pages, dpi_of(image))
+    if damage is not None and only is None:
+        name, _ = source.names(pages, pages)
+        yield Failure(name, str(damage).replace(source.name, name, 1))

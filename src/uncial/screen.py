@@ -95,11 +95,21 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
-def reading_bar(unit: str = "lines") -> Iterator[Callable[[int, int], None]]:
-    """A bar of lines read on standard error, drawn only on a terminal; call it with (read, total)."""
+def reading_bar(unit: str = "lines", *, hidden: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """A bar of what was read on standard error, drawn only on a terminal; call it with (read, total).
+
+    Args:
+        unit: what is counted.
+        hidden: it is not drawn, since something else is shown there.
+    """
     screen = console(sys.stderr)
-    columns = (BarColumn(30), TaskProgressColumn(), TextColumn("{task.completed:,.0f} of {task.total:,.0f} " + unit))
-    with Bar(*columns, console=screen, disable=not screen.is_terminal, transient=True) as bar:
+    columns = (
+        BarColumn(30),
+        TaskProgressColumn(),
+        TextColumn(f"{{task.completed:,.0f}} of {{task.total:,.0f}} {unit}"),
+    )
+    disable = hidden or not screen.is_terminal
+    with Bar(*columns, console=screen, disable=disable, transient=True, redirect_stdout=False) as bar:
         task = bar.add_task("", total=1)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
@@ -276,22 +286,3 @@ def show_tuned(found: "Tuned") -> None:
     console().print(
         f"\nconfidence: temperature {temperature:g}, shift {shift:g}; off by {after} points, {before} before"
     )
-
-
-def show_layout_rates(found: dict[str, Any]) -> None:
-    """Baseline precision, recall and F1 of each collection."""
-    table = Table("", "precision", "recall", "F1", "true lines", "found", box=None, pad_edge=False)
-    for name, group in found["groups"].items():
-        shown = (f"{group[rate]:.3f}" for rate in ("precision", "recall", "f1"))
-        table.add_row(name, *shown, f"{group['true']:,}", f"{group['found']:,}")
-    console().print(table)
-
-
-def show_page_rates(found: dict[str, Any]) -> None:
-    """CER of pages in each collection, and how much of it stands where no line should, or lacks."""
-    names = ("true lines", "found lines", "in order", "inserted", "deleted")
-    table = Table("CER in %", *names, "graphemes", "s a page", box=None, pad_edge=False)
-    for name, group in found["groups"].items():
-        shown = (f"{100 * group[rate]:.2f}" for rate in names)
-        table.add_row(name, *shown, f"{group['graphemes']:,}", f"{group['seconds']:.2f}")
-    console().print(table)

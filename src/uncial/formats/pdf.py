@@ -14,8 +14,7 @@ from uncial.document import Page
 from uncial.errors import ImageError
 from uncial.formats.pdf_picture import picture_page
 from uncial.formats.pdf_text import POINTS, Placement, add_text
-from uncial.pdf_file import PdfPages
-from uncial.scan import Scan
+from uncial.scan import PDF_MAGIC, Scan, start_of
 
 if TYPE_CHECKING:
     import pikepdf
@@ -28,8 +27,8 @@ def write_pdf(page: Page, scan: Scan) -> bytes:
     """A PDF of one page.
 
     A scan that came from a PDF file gives that page with its pictures and drawings untouched. Of JPEG and JPEG 2000 the
-    bytes of the file are taken over as they are, of other files all pixels. A scan from memory, or from a PDF that only
-    its reader could mend, gives its gray pixels.
+    bytes of the file are taken over as they are, of other files all pixels. What never was a file, and pages of a PDF
+    that only its reader could mend, give their gray pixels.
 
     Args:
         page: what was read.
@@ -43,9 +42,9 @@ def write_pdf(page: Page, scan: Scan) -> bytes:
     with ExitStack() as opened:
         pdf = opened.enter_context(pikepdf.Pdf.new())
         placement = None
-        if scan.path is not None and _is_pdf(scan.path, scan.name):
+        if scan.file is not None and PDF_MAGIC in start_of(scan.file):
             try:
-                _take_page(pdf, scan.path, scan.number, opened)
+                _take_page(pdf, scan.file, scan.number, opened)
                 placement = _placement_on(pdf, page, scan.name)
             except (pikepdf.PdfError, IndexError, ImageError):
                 del pdf.pages[:]
@@ -77,26 +76,19 @@ def merge_pdfs(pages: Sequence[bytes]) -> bytes:
         return _saved(merged)
 
 
-def _is_pdf(path: Path, name: str) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(1024).lstrip().startswith(b"%PDF")
-    except OSError as error:
-        reason = error.strerror or error
-        raise ImageError(f"{name}: cannot be opened again ({reason}); leave scans where they are") from error
-
-
-def _take_page(pdf: "pikepdf.Pdf", path: Path, number: int, opened: ExitStack) -> None:
+def _take_page(pdf: "pikepdf.Pdf", file: Path | bytes, number: int, opened: ExitStack) -> None:
     """Take a page, counted from 1, out of a file, which stays open until the new one is saved."""
     import pikepdf
 
-    source = opened.enter_context(pikepdf.Pdf.open(path))
+    source = opened.enter_context(pikepdf.Pdf.open(io.BytesIO(file) if isinstance(file, bytes) else file))
     pdf.pages.append(source.pages[number - 1])
 
 
 def _placement_on(pdf: "pikepdf.Pdf", page: Page, name: str) -> Placement:
-    """Where the pixels that were read lie on the PDF's only page; as `PdfPages` opens it, for the two must agree."""
-    box, turn = PdfPages(_saved(pdf), name).place(0)
+    """Where the pixels that were read lie on the PDF's only page, as `pdf_file` opens it, for the two must agree."""
+    from uncial.pdf_file import place_of
+
+    box, turn = place_of(_saved(pdf), 1, name)
     return Placement.in_box(box, turn, (page.width, page.height))
 
 

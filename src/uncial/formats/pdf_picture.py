@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image, ImageCms, ImageOps
 
 from uncial.errors import ImageError
-from uncial.image_file import ImageFrames, read_bytes
-from uncial.scan import Scan
+from uncial.image_file import opened, read_bytes, reading, to_page
+from uncial.scan import PDF_MAGIC, Scan, start_of
 
 if TYPE_CHECKING:
     import pikepdf
@@ -59,10 +59,11 @@ def picture_page(pdf: "pikepdf.Pdf", scan: Scan, size: tuple[float, float]) -> N
 
 def _picture(pdf: "pikepdf.Pdf", scan: Scan) -> tuple[Any, int]:
     """The picture as an object of the PDF, and how EXIF says it is to be turned."""
-    if scan.path is None:
+    if scan.file is None or PDF_MAGIC in start_of(scan.file):
         return _pixels(pdf, Image.fromarray(scan.gray), b""), 1
-    data = read_bytes(scan.path, scan.name)
-    with ImageFrames(data, scan.name).opened(scan.number - 1) as image:
+    data = _file_of(scan)
+    with opened(data, scan.name) as image, reading(scan.name):
+        to_page(image, scan.number, scan.name)
         orientation = image.getexif().get(ORIENTATION, 1)
         size = image.size[::-1] if orientation in TURNED else image.size
         profile = image.info.get("icc_profile") or b""
@@ -77,6 +78,16 @@ def _picture(pdf: "pikepdf.Pdf", scan: Scan) -> tuple[Any, int]:
     if size != scan.gray.shape[::-1]:
         raise ImageError(f"{scan.name}: is not the image that was read any more; read it again")
     return picture, orientation
+
+
+def _file_of(scan: Scan) -> bytes:
+    if scan.data is not None:
+        return scan.data
+    assert scan.path is not None, "a scan without a file gives its own pixels"
+    try:
+        return read_bytes(scan.path, scan.name)
+    except ImageError as error:
+        raise ImageError(f"{error}; PDF is made from the file itself: leave scans where they are") from error
 
 
 def _taken_over(pdf: "pikepdf.Pdf", data: bytes, image: Image.Image, decoder: str, profile: bytes) -> Any:

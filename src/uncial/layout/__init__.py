@@ -56,18 +56,19 @@ def find_lines(
     return _turned_back(pages[best], best)
 
 
-def shows_line(gray: Gray) -> bool:
+def shows_line(gray: Gray, rotate: str = "none") -> bool:
     """Whether an image is that of a single line (or word), and not of a page.
 
     Args:
         gray: uint8 (H, W).
+        rotate: see `find_lines`.
     """
     height, width = gray.shape
     if height <= LOW or width >= LONG * height:
         return True
     if width < 1.2 * height and height > 2 * LOW:
         return False
-    return len(find_lines(gray).lines) < 2
+    return len(find_lines(gray, rotate=rotate).lines) < 2
 
 
 def _written(page: Page) -> float:
