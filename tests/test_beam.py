@@ -56,7 +56,8 @@ def test_lines_read_together_are_read_as_alone():
 
 def test_certain_posteriors_are_read_as_best_path_reads_them():
     log_probs = posteriors(3, 60, 8, 60)
-    assert list(beam_search([log_probs])[0][0].classes) == [span.class_ for span in best_path(log_probs)]
+    found = beam_search([log_probs], None, BeamConfig(bonus=0))[0]
+    assert list(found[0].classes) == [span.class_ for span in best_path(log_probs)]
 
 
 def test_without_a_language_model_the_beam_is_never_less_likely_than_best_path():

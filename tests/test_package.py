@@ -24,7 +24,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 LONGEST_FILE = 300  # lines
 MOST_METHODS = 8
 MOST_PUBLIC_NAMES = 20
-LARGEST_MODEL = 12e6  # bytes in the wheel
+LARGEST_MODEL = 20e6  # bytes in the wheel: 9 MB of network, 8 of language model, and room
 HEAVY = ("torch", "onnx", "onnxruntime", "cv2", "numpy", "PIL", "rich.table", "lxml", "pyarrow", "jinja2")
 TORCH_MODULES = (
     "explain.py",

@@ -120,6 +120,11 @@ def alive(group: int) -> list[str]:
     return [state for state, _, of, *_ in states if int(of) == group and state != "Z"]
 
 
+def listening() -> None:
+    """Hear Ctrl-C: what a shell starts in the background is deaf to it, and so is all that comes of it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are counted as Linux tells them")
 def test_ctrl_c_ends_all_processes_and_leaves_what_was_read(tiny_bundle: Bundle, tmp_path: Path) -> None:
     sheet = written_sheet()
@@ -133,6 +138,7 @@ def test_ctrl_c_ends_all_processes_and_leaves_what_was_read(tiny_bundle: Bundle,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=listening,
     )
     end = time.monotonic() + 120
     while not (out.is_dir() and list(out.iterdir())) and time.monotonic() < end:
