@@ -68,7 +68,8 @@ def facts(more: Mapping[str, str] | None = None) -> Facts:
         more: versions of other programs.
     """
     model, flags = processor(_text("/proc/cpuinfo"))
-    versions = {"Python": platform.python_version(), **{name: version(name) for name in PACKAGES}, **(more or {})}
+    versions = {"Python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    versions |= {name: number for name, number in (more or {}).items() if number}
     return Facts(
         model or platform.processor() or platform.machine(),
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,

@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python benchmarks/roofline.py [-o FOLDER] [--quick]
 
-The operations of a line of 64 x 707 px are counted from the shapes of the layers (a multiplication and an addition are
-two; those with padding do not count; the gradient takes twice as many as the way forward, the stem's once). The peak is the best product of large
+The operations of a line of 64 x 707 px are counted from the shapes of the layers: a multiplication and an addition are
+two, those with padding none; the gradient takes twice as many as the way forward. The peak is the best product of large
 matrices in the same run: fp32, bf16 and int8. The share is the time that the operations would take at
 the peak of their kind, divided by the processor time that was taken. Profilers tell how the time of a step is divided
 between layers; the time itself is taken without them. Some two minutes, --quick half a minute.
@@ -74,7 +74,7 @@ class Part:
 def training(config: TrainConfig, peak: dict[str, float], steps: int) -> dict[str, Part]:
     """The parts of a training step, each per line of WIDTH."""
     learner = Learner(config, CLASSES, Ranks())
-    batches = BatchMaker(noise(config, steps), config.network, config.line_image, 2**31)
+    batches = BatchMaker(noise(config, steps * config.batch_lines), config.network, config.line_image, 2**31)
     learn(learner, batches, config, epoch=0)  # decodes, plans, warms up
     seen, seconds = 0.0, 0.0
     for epoch in (1, 2):
@@ -124,7 +124,7 @@ def reading(bundle: Bundle, backend: str, peak: dict[str, float], count: int) ->
     graph = bundle.int8_graph if backend == "onnx-int8" else bundle.graph
     assert graph is not None
     counted = operations(CRNN(bundle.architecture, bundle.alphabet.size).eval(), WIDTH, training=False)
-    lines = line_images(count, bundle.line_image.margin, varied=False)
+    lines = line_images(count, bundle.line_image.margin)
     recognizer = Recognizer(bundle, Runtime(bundle, backend))
     recognizer.read_lines(lines[:8])
     began = time.process_time()
@@ -210,7 +210,7 @@ def main() -> None:
     torch.set_num_threads(1)
     config = from_dict(TrainConfig, merge({"threads": 1, "epochs": 1}, chosen.settings))
     bundle = load_bundle(chosen.model)
-    repeat, steps, lines = (2, 3, 30) if chosen.quick else (10, 20, 250)
+    repeat, steps, lines = (6, 3, 30) if chosen.quick else (20, 20, 250)
     peak = peaks(repeat)
     precision = "bf16" if config.precision == "auto" and fastest_autocast(torch.device("cpu")) else "fp32"
     jobs = {f"training in {precision}": training(config, peak, steps)}
