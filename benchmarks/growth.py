@@ -244,13 +244,19 @@ def told(measured: Mapping[str, Mapping[str, Mapping[int, Cost]]], machine: Fact
 
 
 def drawn(measured: Mapping[str, Mapping[str, Mapping[int, Cost]]]) -> str:
-    """For each series cost on the left and memory on the right."""
+    """For each series cost on the left and memory on the right; of processes the speed of all together."""
     charts = []
     for title, curves in measured.items():
-        unit, across, _, _ = SERIES[title]
-        cpu = {name: [(float(v), c.milliseconds) for v, c in costs.items()] for name, costs in curves.items()}
+        unit, across, attribute, _ = SERIES[title]
+        fast = attribute == "processes"
+        cost_ = {
+            name: [(float(v), c.speed if fast else c.milliseconds) for v, c in costs.items()]
+            for name, costs in curves.items()
+        }
         memory = {name: [(float(v), c.memory) for v, c in costs.items()] for name, costs in curves.items()}
-        charts.append(line_chart(title.capitalize(), across, f"CPU-ms a {unit}", cpu))
+        charts.append(
+            line_chart(title.capitalize(), across, f"{unit}s a second" if fast else f"CPU-ms a {unit}", cost_)
+        )
         charts.append(line_chart(title.capitalize(), across, "memory, MB", memory))
     return stacked(charts)
 

@@ -28,7 +28,7 @@ class Facts:
         cores: that this process may use.
         instructions: of INSTRUCTIONS, those it has.
         memory: GB.
-        system: kernel and architecture.
+        system: operating system and architecture.
         load: processes that wanted the processor when the benchmark began, on average over the minute before.
         versions: of Python and of each package that is installed.
     """
@@ -75,7 +75,7 @@ def facts(more: Mapping[str, str] | None = None) -> Facts:
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         tuple(name for name in INSTRUCTIONS if name in flags),
         memory(_text("/proc/meminfo")),
-        f"{platform.system()} {platform.release()}, {platform.machine()}",
+        f"{platform.system()}, {platform.machine()}",
         os.getloadavg()[0],
         {name: number for name, number in versions.items() if number},
     )
@@ -146,7 +146,7 @@ def line_chart(title: str, across: str, up: str, curves: Mapping[str, Sequence[t
         x, y = place(right * n / 4, top * n / 4)
         parts.append(f'<path d="M50 {y:.1f}H400" stroke="#ddd"/><text x="46" y="{y + 4:.1f}" text-anchor="end">')
         parts.append(
-            f'{top * n / 4:.3g}</text><text x="{x:.1f}" y="230" text-anchor="middle">{right * n / 4:.3g}</text>'
+            f'{_tick(top * n / 4)}</text><text x="{x:.1f}" y="230" text-anchor="middle">{_tick(right * n / 4)}</text>'
         )
     parts.append(f'<text x="225" y="248" text-anchor="middle">{escape(across)}</text>')
     parts.append(f'<text x="50" y="34">{escape(up)}</text>')
@@ -171,7 +171,7 @@ def bar_chart(title: str, groups: Mapping[str, Mapping[str, float]]) -> str:
         for name, length in bars.items():
             wide = 210 * length / longest
             parts.append(f'<rect x="110" y="{y}" width="{wide:.1f}" height="12" fill="{colours[name]}"/>')
-            parts.append(f'<text x="{114 + wide:.1f}" y="{y + 10}">{_cell(length)} {escape(name)}</text>')
+            parts.append(f'<text x="{114 + wide:.1f}" y="{y + 10}">{_cell(length)} ({escape(name)})</text>')
             y += 14
         y += 8
     return _figure(420, y, parts)
@@ -192,6 +192,10 @@ def _figure(width: int, height: int, parts: Sequence[str]) -> str:
     frame = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
     ground = f'font-family="sans-serif" font-size="11"><rect width="{width}" height="{height}" fill="#fff"/>'
     return "\n".join([frame + ground, *parts, "</svg>"]) + "\n"
+
+
+def _tick(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:g}"
 
 
 def _round_up(value: float) -> float:
