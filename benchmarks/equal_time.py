@@ -36,7 +36,7 @@ from uncial.text import comparable, graphemes, reading_text
 
 CHOOSING = 150  # lines to validate by
 PATIENCE = 180  # seconds after Ctrl-C in which a program may put its network away
-EPOCH = 1000  # lines between two of Calamari's validations; it keeps nothing in between
+VALIDATED = 16  # lines a minute of the budget between two of Calamari's validations; it keeps nothing in between
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,8 @@ def kraken(folder: Path, threads: int) -> System:
 def calamari(folder: Path) -> System:
     def train(lines: Path, own: Path, minutes: float) -> Command:
         data = ["--train.images", f"{lines}/train/*.png", "--val.images", f"{lines}/choose/*.png"]
-        rest = f"--trainer.epochs 1000000 --trainer.samples_per_epoch {EPOCH} --early_stopping.n_to_go -1"
+        often = max(32, round(VALIDATED * minutes))
+        rest = f"--trainer.epochs 1000000 --trainer.samples_per_epoch {often} --early_stopping.n_to_go -1"
         return [f"{folder}/calamari-train", *data, "--trainer.output_dir", f"{own}/model", *rest.split()]
 
     def read(images: list[Path], own: Path) -> list[Command]:

@@ -11,6 +11,7 @@ measures the ends of each series with less work. Ctrl-C ends it; what has been m
 
 import argparse
 import json
+import socket
 import sys
 import tempfile
 import time
@@ -28,7 +29,6 @@ from results import Facts, facts, line_chart, stacked, table, write
 
 LINES = 64  # learned at a point, of 707 px; of wider ones fewer
 READ = 96  # lines read at a point
-PORT = 29_731  # on which processes that train together meet
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,14 +189,17 @@ def cost(point: Point, until: float) -> Cost:
     Raises:
         TimeoutError: it was not done `until` then, by time.monotonic().
     """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
 
         def one(rank: int) -> tuple[tuple[int, float, float], float]:
             told = Path(folder) / f"{rank}.json"
             # As torchrun tells its processes who they are; those that only read do not look.
-            group = {"RANK": rank, "WORLD_SIZE": point.processes, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": PORT}
-            told_so = ["env", *(f"{name}={value}" for name, value in group.items())]
-            command = [*told_so, sys.executable, __file__, "--point", json.dumps(asdict(point)), str(told)]
+            group = {"RANK": rank, "WORLD_SIZE": point.processes, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+            named = ["env", *(f"{name}={value}" for name, value in group.items())]
+            command = [*named, sys.executable, __file__, "--point", json.dumps(asdict(point)), str(told)]
             run = timed(command, 1, until)
             return json.loads(told.read_text(encoding="utf-8")), run.memory
 

@@ -64,7 +64,7 @@ def products(module: nn.Module, given: Tensor) -> int:
 def peaks(repeat: int) -> dict[str, float]:
     """GFLOPS of the best product of two square matrices, by type; PyTorch's, and in fp32 ONNX Runtime's if better."""
     best: dict[str, float] = {}
-    for size in (1024, 2048):
+    for size in (512, 1024, 2048):
         for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16), ("int8", torch.int8)):
             matrix = torch.ones(size, size, dtype=dtype)
             multiply = torch._int_mm if dtype is torch.int8 else torch.mm

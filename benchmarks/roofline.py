@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import torch
+from numpy.typing import NDArray
 from operations import operations, peaks
 from reading_speed import noise as line_images
 from results import Facts, facts, table, write
@@ -125,43 +126,45 @@ def reading(bundle: Bundle, backend: str, peak: dict[str, float], count: int) ->
     assert graph is not None
     counted = operations(CRNN(bundle.architecture, bundle.alphabet.size).eval(), WIDTH, training=False)
     lines = line_images(count, bundle.line_image.margin)
-    recognizer = Recognizer(bundle, Runtime(bundle, backend))
+    runtime = Runtime(bundle, backend)
+    recognizer, run, spans = Recognizer(bundle, runtime), runtime._session, list[float]()
+
+    def clocked(images: NDArray[np.float32], widths: NDArray[np.int64]) -> object:
+        before = time.process_time()
+        made = run(images, widths)
+        spans.append(time.process_time() - before)
+        return made
+
     recognizer.read_lines(lines[:8])
+    runtime._session = clocked  # type: ignore[assignment]
     began = time.process_time()
     recognizer.read_lines(lines)
-    whole = 1e3 * (time.process_time() - began) / count
-    with tempfile.TemporaryDirectory() as folder:
-        spent, network = profiled(graph, folder, count)
+    whole, network = 1e3 * (time.process_time() - began) / count, 1e3 * sum(spans) / count
+    spent = profiled(graph, max(1, count // 8))
     parts = {}
     for kind, time_ in spent.most_common():
         type_ = "int8" if backend == "onnx-int8" and kind == "convolutions" else "fp32"
         parts[kind] = Part(counted.get(kind, 0.0), network * time_ / sum(spent.values()), peak[type_])
-    return {**parts, "preparing and decoding": Part(0.0, max(0.0, whole - network))}
+    return {**parts, "preparing and decoding": Part(0.0, whole - network)}
 
 
-def profiled(graph: Path, folder: str, count: int) -> tuple[Counter[str], float]:
-    """How ONNX Runtime's time is divided between kinds of layers, and CPU-milliseconds of a line without profiler."""
+def profiled(graph: Path, times: int) -> Counter[str]:
+    """How ONNX Runtime's time is divided between kinds of layers, in batches as large as `Runtime` makes them."""
     batch = BATCH_PIXELS // (HEIGHT * WIDTH)
     given = {"images": np.random.default_rng(0).random((batch, 1, HEIGHT, WIDTH), np.float32)}
     given["widths"] = np.full(batch, WIDTH)
     spent: Counter[str] = Counter()
-    milliseconds = 0.0
-    for profiling in (False, True):
+    with tempfile.TemporaryDirectory() as folder:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.log_severity_level = 1, 3
-        options.enable_profiling, options.profile_file_prefix = profiling, f"{folder}/profile"
+        options.enable_profiling, options.profile_file_prefix = True, f"{folder}/profile"
         session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
-        session.run(None, given)
-        began = time.process_time()
-        for _ in range(max(1, count // batch)):
+        for _ in range(times):
             session.run(None, given)
-        if not profiling:
-            milliseconds = 1e3 * (time.process_time() - began) / (max(1, count // batch) * batch)
-            continue
         for event in json.loads(Path(session.end_profiling()).read_text(encoding="utf-8")):
             if event.get("cat") == "Node":
                 spent[reading_kind(event["args"]["op_name"])] += event["dur"]
-    return spent, milliseconds
+    return spent
 
 
 def reading_kind(operator: str) -> str:
