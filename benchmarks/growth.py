@@ -4,9 +4,10 @@
 
 Each point is measured in a process of its own, one thread, so that its peak of memory (with the interpreter and its
 libraries) is its own. Lines are noise and pages are drawn: what is on them hardly changes the time. The network is the
-default one; lines and pages are read with the shipped model, but alphabets need networks of chance in fp32. Several
-processes work side by side, each on its own lines; in training they share their gradients, as under torchrun. --quick
-measures the ends of each series with less work. Ctrl-C ends it; what has been measured is written.
+default one; lines and pages are read with the shipped model, but alphabets need networks of chance, in fp32 and with
+PyTorch in memory, which makes them. Several processes work side by side, each on its own lines; in training they share
+their gradients, as under torchrun. --quick measures the ends of each series with less work. Ctrl-C ends it; what has
+been measured is written.
 """
 
 import argparse
@@ -233,17 +234,18 @@ def told(measured: Mapping[str, Mapping[str, Mapping[int, Cost]]], machine: Fact
     """The tables."""
     parts = [f"# How cost grows\n\n{machine.told()}"]
     for title, curves in measured.items():
-        unit, across, _, _ = SERIES[title]
-        head = (across, f"CPU-ms a {unit}", f"{unit}s a second", "speed against the first", "memory, MB")
+        unit, across, attribute, _ = SERIES[title]
+        fast = attribute == "processes"
+        head = (across, f"CPU-ms a {unit}", f"{unit}s a second", f"{'speed' if fast else 'CPU-ms'}, ×", "memory, MB")
         for curve, costs in curves.items():
             first = next(iter(costs.values()))
-            rows = [
-                [f"{v:,}", c.milliseconds, c.speed, f"{c.speed / first.speed:.2f} ×", c.memory]
-                for v, c in costs.items()
-            ]
+            rows = []
+            for value, one in costs.items():
+                times = one.speed / first.speed if fast else one.milliseconds / first.milliseconds
+                rows.append([f"{value:,}", one.milliseconds, one.speed, f"{times:.2f}", one.memory])
             parts.append(f"## {title.capitalize()}: {curve}\n\n{table(head, rows)}")
-    missing = [title for title in SERIES if title not in measured]
-    return "\n".join(parts) + (f"\nNot measured: {', '.join(missing)}.\n" if missing else "")
+    missing = [f"{t}, {c}" for t, series in SERIES.items() for c in series[3] if c not in measured.get(t, {})]
+    return "\n".join(parts) + (f"\nNot measured: {'; '.join(missing)}.\n" if missing else "")
 
 
 def drawn(measured: Mapping[str, Mapping[str, Mapping[int, Cost]]]) -> str:
