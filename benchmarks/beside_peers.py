@@ -61,14 +61,13 @@ def work(data: Sequence[Path], folder: Path, count: int) -> list[Path]:
     return chosen
 
 
-def measure(peer: Peer, lines: list[Path], learned: list[Path], threads: int, until: float) -> Row:
-    """One round: start-up, speeds and memory of one program.
+def measure(row: Row, peer: Peer, lines: list[Path], learned: list[Path], threads: int, until: float) -> None:
+    """Fill a row with one round: start-up, speeds and memory of one program.
 
     Raises:
         RuntimeError: a command failed.
         TimeoutError: it was not done `until` then, by time.monotonic().
     """
-    row: Row = {}
     with tempfile.TemporaryDirectory() as name:
         out = Path(name)
         if peer.read:
@@ -84,7 +83,6 @@ def measure(peer: Peer, lines: list[Path], learned: list[Path], threads: int, un
             few, more = (timed(peer.train(learned, n, made(out / f"t{n}")), threads, until) for n in peer.passes)
             row |= speeds("training", (peer.passes[1] - peer.passes[0]) * len(learned), few, more)
             row["training, MB"] = more.memory
-    return row
 
 
 def speeds(job: str, lines: int, few: Run, more: Run) -> Row:
@@ -114,10 +112,12 @@ def rounds(
                 clock = time.monotonic()
                 if until - clock < took.get((threads, name), took.get((1, name), 0.0)):
                     continue
+                row: Row = {}
                 try:
-                    row = measure(peer, lines, learned, threads, until)
+                    measure(row, peer, lines, learned, threads, until)
                 except (RuntimeError, TimeoutError) as error:  # of one program; the others go on
                     print(f"{name}: {error}", file=sys.stderr)
+                if not row:
                     continue
                 took[threads, name] = time.monotonic() - clock
                 measured.setdefault((threads, name), []).append(row)
@@ -158,7 +158,8 @@ def told(measured: Rounds, found: Mapping[str, Peer], machine: Facts) -> str:
 
 def middle(some: Sequence[Row]) -> Row:
     """The median of each figure over the rounds."""
-    return {key: median(row[key] for row in some) for key in some[0]}
+    keys = {key: None for row in some for key in row}
+    return {key: median(row[key] for row in some if key in row) for key in keys}
 
 
 def compared(row: Row, ours: Row, key: str) -> str | None:
