@@ -1,14 +1,28 @@
 """The programs that beside_peers.py measures, each run by its own command with its own defaults."""
 
+import math
 import os
 import shutil
+import signal
+import site
 import subprocess
 import sys
+import sysconfig
+import tempfile
+import threading
+import time
+import tomllib
+import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.metadata import distribution
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 HERE = Path(__file__).parent
+SOURCE = HERE.parent / "src" / "uncial"
 Command = list[str]
 
 
@@ -19,55 +33,76 @@ class Peer:
     Attributes:
         train: (images, passes over them, folder to write into) -> command.
         read: (images, folder to write into) -> command.
-        size: MB that its install takes.
+        folders: where its files are.
+        version: its own, or "" where it has none.
+        size: MB that its install takes, and what else is to be said of that.
         passes: few and more, for training.
-        lines: few and more, for reading.
+        lines: to read.
     """
 
     train: Callable[[list[Path], int, Path], Command] | None
     read: Callable[[list[Path], Path], Command] | None
-    size: int
+    folders: tuple[Path, ...] = ()
+    version: str = ""
+    size: str = ""
     passes: tuple[int, int] = (1, 3)
-    lines: tuple[int, int] = (16, 128)
+    lines: int = 128
 
 
 def peers(folder: Path, threads: int) -> dict[str, Peer]:
-    """The programs that are installed."""
+    """The programs that are installed, Uncial first."""
     python = sys.executable
+    ours = tuple(Path(path) for path in {*site.getsitepackages(), str(SOURCE), sysconfig.get_path("stdlib")})
     found = {"uncial": _uncial(python, threads), "PyLaia's shape": _shape(python)}
-    if (kraken := folder / "kraken" / "bin").is_dir():
-        found["kraken"] = _kraken(kraken, threads)
+    if shutil.which("tesseract"):
+        found["tesseract"] = _tesseract()
+    if (rapid := folder / "rapidocr" / "bin").is_dir():
+        script = RAPID.replace("THREADS", str(threads))
+        found["rapidocr"] = Peer(None, lambda images, _: [f"{rapid}/python", "-c", script, *map(str, images)])
     if (calamari := folder / "calamari" / "bin").is_dir():
         found["calamari"] = _calamari(calamari)
-    if (rapid := folder / "rapidocr" / "bin").is_dir():
-        found["rapidocr"] = Peer(
-            None, lambda images, _: [f"{rapid}/python", "-c", RAPID, *map(str, images)], _mb(rapid)
-        )
-    if shutil.which("tesseract"):
-        found["tesseract"] = Peer(None, _tesseract, 23, lines=(16, 256))
+    if (kraken := folder / "kraken" / "bin").is_dir():
+        found["kraken"] = _kraken(kraken, threads)
+    packages = {"rapidocr": "rapidocr", "calamari": "calamari_ocr", "kraken": "kraken"}
+    for name, peer in found.items():
+        if name in packages:
+            place = folder / name
+            told = {"folders": (place,), "version": _version(place, packages[name]), "size": f"{_mb(place):,.0f}"}
+            found[name] = replace(peer, **told)
+        elif name != "tesseract":
+            found[name] = replace(peer, folders=ours)
     return found
 
 
 def _uncial(python: str, threads: int) -> Peer:
+    start = [python, "-m", "uncial"]
+    several = "--processes" in subprocess.run([*start, "read", "--help"], capture_output=True, text=True).stdout
+    processes = ["--processes", str(threads)] if several else []
+
     def train(images: list[Path], passes: int, out: Path) -> Command:
-        rest = f"threads={threads} validation_lines=1 validate_minutes=999 checkpoint_minutes=999 int8_lines=0"
+        rest = "threads=1 validation_lines=1 validate_minutes=999 checkpoint_minutes=999 int8_lines=0"
         settings = [word for setting in rest.split() for word in ("--set", setting)]
-        return [
-            python,
-            "-m",
-            "uncial",
-            "train",
-            str(images[0].parent),
-            "-o",
-            f"{out}/bundle",
-            "--epochs",
-            str(passes),
-        ] + settings
+        way = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(threads)] if threads > 1 else []
+        data = [str(_archive(images, out / "lines.zip")), "-o", f"{out}/bundle", "--epochs", str(passes)]
+        return [python, *way, "-m", "uncial", "train", *data, *settings]
 
     def read(images: list[Path], _: Path) -> Command:
-        return [python, "-m", "uncial", "read", *map(str, images)]
+        return [*start, "read", *processes, *map(str, images)]
 
-    return Peer(train, read, 0, passes=(2, 8), lines=(16, 256))
+    size = f"{installed():,.0f}, with training {installed('train'):,.0f}"
+    return Peer(train, read, size=size, passes=(2, 10), lines=256)
+
+
+def _archive(images: list[Path], path: Path) -> Path:
+    """A line archive of these images, all to train on; the first once more, to validate by."""
+    rows = [("image", "text", "split")]
+    with zipfile.ZipFile(path, "w") as archive:
+        for number, image in enumerate([images[0], *images]):
+            text = image.with_suffix(".gt.txt").read_text(encoding="utf-8")
+            rows.append((f"{number}.png", text, "train" if number else "val"))
+            archive.write(image, rows[-1][0])
+        archive.writestr("lines.tsv", "".join("\t".join(row) + "\n" for row in rows))
+    return path
 
 
 def _shape(python: str) -> Peer:
@@ -75,7 +110,6 @@ def _shape(python: str) -> Peer:
     return Peer(
         lambda images, passes, _: [python, script, "train", str(passes * len(images))],
         lambda images, _: [python, script, "read", str(len(images))],
-        0,
     )
 
 
@@ -94,7 +128,7 @@ def _kraken(folder: Path, threads: int) -> Peer:
         pairs = [word for image in images for word in ("-i", str(image), f"{out}/{image.stem}.txt")]
         return [f"{folder}/kraken", *ways, *pairs, "ocr", "-s", "--num-line-workers", "0", "-m", weights]
 
-    return Peer(train, read, _mb(folder), lines=(8, 72))
+    return Peer(train, read, lines=65)
 
 
 def _calamari(folder: Path) -> Peer:
@@ -121,18 +155,27 @@ def _calamari(folder: Path) -> Peer:
         checkpoint = str(next(model.glob("**/*.ckpt.json")))
         return [f"{folder}/calamari-predict", "--checkpoint", checkpoint, "--data.images", *map(str, images)]
 
-    return Peer(train, read, _mb(folder))
+    return Peer(train, read, passes=(1, 5), lines=256)
 
 
-def _tesseract(images: list[Path], out: Path) -> Command:
-    (out / "list.txt").write_text("".join(f"{image}\n" for image in images), encoding="utf-8")
-    return ["tesseract", f"{out}/list.txt", f"{out}/text", "--psm", "13", "-l", "fra"]
+def _tesseract() -> Peer:
+    def read(images: list[Path], out: Path) -> Command:
+        (out / "list.txt").write_text("".join(f"{image}\n" for image in images), encoding="utf-8")
+        return ["tesseract", f"{out}/list.txt", f"{out}/text", "--psm", "13", "-l", "fra"]
+
+    version = subprocess.run(["tesseract", "--version"], capture_output=True, text=True).stdout.split()
+    packages = "tesseract-ocr", "tesseract-ocr-fra", "tesseract-ocr-osd", "libtesseract*", "liblept*"
+    ask = ["dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Installed-Size}\n", *packages]
+    told = subprocess.run(ask, capture_output=True, text=True).stdout if shutil.which("dpkg-query") else ""
+    kilobytes = sum(int(line.split()[-1]) for line in told.splitlines() if line.startswith("ii"))
+    size = f"{kilobytes / 1000:,.0f}" if kilobytes else ""
+    return Peer(None, read, (Path("/usr/share/tesseract-ocr"),), version[1] if version else "", size, lines=256)
 
 
 RAPID = """
 import sys, cv2
 from rapidocr import RapidOCR
-engine = RapidOCR(params={"EngineConfig.onnxruntime.intra_op_num_threads": 1, "Global.log_level": "error"})
+engine = RapidOCR(params={"EngineConfig.onnxruntime.intra_op_num_threads": THREADS, "Global.log_level": "error"})
 for path in sys.argv[1:]:
     engine(cv2.imread(path), use_det=False, use_cls=False, use_rec=True)
 """
@@ -151,8 +194,32 @@ def made(folder: Path) -> Path:
     return folder
 
 
-def _mb(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.parent.rglob("*") if file.is_file()) // 1_000_000
+def installed(extra: str = "") -> float:
+    """MB of what `pip install uncial[extra]` brings, by the files of the packages that are installed here.
+
+    Raises:
+        importlib.metadata.PackageNotFoundError: one of them is not installed.
+    """
+    project = tomllib.loads((SOURCE.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = [*project["dependencies"], *(project["optional-dependencies"][extra] if extra else [])]
+    waiting, names = [Requirement(text) for text in asked], set[str]()
+    while waiting:
+        one = waiting.pop()
+        if one.name.lower() in names or (one.marker and not one.marker.evaluate({"extra": ""})):
+            continue
+        names.add(one.name.lower())
+        waiting += map(Requirement, distribution(one.name).requires or [])
+    files = [Path(file.locate()) for name in names for file in distribution(name).files or []]
+    return _mb(SOURCE) + sum(file.stat().st_size for file in files if file.is_file()) / 1e6
+
+
+def _version(place: Path, package: str) -> str:
+    found = sorted(place.glob(f"lib/python3*/site-packages/{package}-*.dist-info"))
+    return found[0].name.removesuffix(".dist-info").rpartition("-")[2] if found else ""
+
+
+def _mb(folder: Path) -> float:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file() and not file.is_symlink()) / 1e6
 
 
 def environment(threads: int) -> dict[str, str]:
@@ -164,3 +231,42 @@ def environment(threads: int) -> dict[str, str]:
         "MKL_NUM_THREADS",
     )
     return {**os.environ, **dict.fromkeys(names, str(threads)), "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one run took: seconds of processor and wall time, and the most memory of one of its processes in MB."""
+
+    cpu: float
+    wall: float
+    memory: float
+
+
+def timed(command: Command, threads: int, until: float = math.inf) -> Run:
+    """Run a command to its end; its children count in time.
+
+    Raises:
+        RuntimeError: it failed; with the end of what it said.
+        TimeoutError: it was not done `until` then, by time.monotonic(), and was ended.
+    """
+    began = time.monotonic()
+    with tempfile.TemporaryFile() as told:
+        process = subprocess.Popen(command, stdout=told, stderr=told, env=environment(threads), start_new_session=True)
+        end = partial(os.killpg, process.pid, signal.SIGKILL)
+        clock = threading.Timer(min(max(0.0, until - began), threading.TIMEOUT_MAX), end)
+        clock.start()
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:  # Ctrl-C: nothing is left running
+            end()
+            process.wait()
+            raise
+        finally:
+            clock.cancel()
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            if time.monotonic() >= until:
+                raise TimeoutError(f"{command[:4]}: not done in time")
+            told.seek(0)
+            raise RuntimeError(f"{command[:4]} failed: {told.read()[-800:].decode(errors='replace')}")
+    return Run(usage.ru_utime + usage.ru_stime, time.monotonic() - began, usage.ru_maxrss / 1024)

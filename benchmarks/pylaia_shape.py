@@ -38,13 +38,14 @@ def main(job: str, lines: int) -> None:
     network = Network()
     optimizer = torch.optim.RMSprop(network.parameters(), lr=5e-4)
     network.train(job == "train")
-    for _ in range(lines // BATCH):
-        images = torch.rand(BATCH, 1, HEIGHT, WIDTH)
+    for begin in range(0, lines, BATCH):
+        batch = min(BATCH, lines - begin)
+        images = torch.rand(batch, 1, HEIGHT, WIDTH)
         with torch.set_grad_enabled(job == "train"):
             steps = network(images)
         if job == "train":
-            texts = torch.randint(1, CLASSES, (BATCH, GRAPHEMES))
-            lengths, counts = torch.full((BATCH,), len(steps)), torch.full((BATCH,), GRAPHEMES)
+            texts = torch.randint(1, CLASSES, (batch, GRAPHEMES))
+            lengths, counts = torch.full((batch,), len(steps)), torch.full((batch,), GRAPHEMES)
             loss = nn.functional.ctc_loss(steps, texts, lengths, counts)
             optimizer.zero_grad()
             loss.backward()

@@ -44,15 +44,15 @@ def main() -> None:
     print(f", {typical / wall:.1f} per second of wall time")
 
 
-def noise(count: int, margin: int, varied: bool) -> list[np.ndarray]:
-    """Line images that are 707 px wide with their margins, or of many widths."""
+def noise(count: int, margin: int, varied: bool = False, width: int = WIDTH) -> list[np.ndarray]:
+    """Line images that are so wide with their margins, or of many widths."""
     rng = np.random.default_rng(0)
-    widths = np.clip(rng.normal(WIDTH, 250, count), 60, 1600).astype(int) if varied else [WIDTH] * count
+    widths = np.clip(rng.normal(width, 250, count), 60, 1600).astype(int) if varied else [width] * count
     return [rng.integers(0, 256, (HEIGHT, width - 2 * margin), dtype=np.uint8) for width in widths]
 
 
-def chance(path: Path) -> Bundle:
-    """A bundle of the default network with weights of chance and 199 graphemes."""
+def chance(path: Path, graphemes: int = 199) -> Bundle:
+    """A bundle of the default network with weights of chance and so many graphemes."""
     import torch
 
     from uncial.alphabet import Alphabet
@@ -63,7 +63,7 @@ def chance(path: Path) -> Bundle:
     from uncial.nn.onnx_graph import onnx_graph
 
     torch.manual_seed(0)
-    alphabet = Alphabet(tuple(chr(0x4E00 + n) for n in range(199)))
+    alphabet = Alphabet(tuple(chr(0x4E00 + n) for n in range(graphemes)))
     network = CRNN(CRNNConfig(), alphabet.size)
     weights = {name: value.numpy() for name, value in network.state_dict().items()}
     return save_bundle(path, network.config, alphabet, LineImageConfig(), {}, weights, onnx_graph(network))

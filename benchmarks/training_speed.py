@@ -52,7 +52,7 @@ def main() -> None:
     chosen = options.parse_args()
     config = from_dict(TrainConfig, merge({"threads": 1, "epochs": 1}, chosen.settings))
     torch.set_num_threads(config.threads)
-    lines = noise(config, chosen.steps)
+    lines = noise(config, chosen.steps * config.batch_lines)
     learner = Learner(config, CLASSES, Ranks())
     batches = BatchMaker(lines, config.network, config.line_image, 2**31)
     learn(learner, batches, config, epoch=0)  # decodes, plans, warms up
@@ -76,18 +76,17 @@ def learn(learner: Learner, batches: BatchMaker, config: TrainConfig, epoch: int
     return sum(widths) / WIDTH
 
 
-def noise(config: TrainConfig, steps: int) -> list[TrainingLine]:
-    """Enough lines for so many steps; WIDTH wide with their margins."""
+def noise(config: TrainConfig, count: int, width: int = WIDTH, classes: int = CLASSES) -> list[TrainingLine]:
+    """So many lines with nothing to read on them, of this width with their margins and of so many classes."""
     rng = np.random.default_rng(0)
-    inner = WIDTH - 2 * config.line_image.margin
-    sources = [Noise(seed, inner) for seed in range(steps * config.batch_lines)]
+    inner, graphemes = width - 2 * config.line_image.margin, max(1, GRAPHEMES * width // WIDTH)
     return [
         TrainingLine(
-            Sample(f"noise/{source.seed}", "", "noise", "", "", "train", source),
-            tuple(rng.integers(1, CLASSES, GRAPHEMES).tolist()),
-            WIDTH,
+            Sample(f"noise/{seed}", "", "noise", "", "", "train", Noise(seed, inner)),
+            tuple(rng.integers(1, classes, graphemes).tolist()),
+            width,
         )
-        for source in sources
+        for seed in range(count)
     ]
 
 
