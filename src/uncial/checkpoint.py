@@ -33,6 +33,7 @@ class Course:
         best_cer: lowest validation CER, as a fraction; None before the first validation.
         cer: of the last validation.
         skipped: steps whose loss or gradient was not finite.
+        stale: validations since the best one.
     """
 
     step: int = 0
@@ -43,6 +44,7 @@ class Course:
     best_cer: float | None = None
     cer: float | None = None
     skipped: int = 0
+    stale: int = 0
 
 
 def run_folder(out: Path) -> Path:

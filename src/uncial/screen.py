@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from uncial.bundle import Bundle
     from uncial.evaluation import Evaluation, Group, Rate, Score
     from uncial.ground_truth import Converted, GroundTruthCheck, LeftOut
-    from uncial.train import Progress
+    from uncial.run_log import Progress
 
 PLAIN_WIDTH = 120  # characters, where the output is no terminal
 TELL_SECONDS = 60.0  # between lines of progress, where there is no terminal to draw on

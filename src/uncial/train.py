@@ -9,8 +9,9 @@ checkpoint, so a killed run goes on as if nothing had happened.
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -31,43 +32,13 @@ from uncial.nn.onnx_graph import onnx_graph
 from uncial.nn.parallel import Ranks
 from uncial.nn.takeover import take_over
 from uncial.quantise import quantise
-from uncial.run_log import RunLog
+from uncial.run_log import Progress, RunLog, Watch
 from uncial.sources import Sample
 from uncial.train_config import TrainConfig
 from uncial.training_lines import TrainingLines, gather
 
 LOG_MINUTES = 1.0
 RECENT = 50  # steps over which loss and speed are told
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What a run tells while it goes on.
-
-    Attributes:
-        step: optimiser steps so far.
-        epoch: passes over the training lines, with the fraction of the present one.
-        done: share of the budget that is used, 0 to 1.
-        loss: mean over the last steps, nats per grapheme; nan before the first.
-        lines_per_second: lines learned from per second of wall time, over the last steps.
-        seconds_left: of the budget, as far as can be told; None before that.
-        cer: of the last validation, as a fraction; None before the first.
-        best_cer: the lowest so far.
-        note: a sentence worth keeping on the screen, or "".
-    """
-
-    step: int
-    epoch: float
-    done: float
-    loss: float
-    lines_per_second: float
-    seconds_left: float | None
-    cer: float | None
-    best_cer: float | None
-    note: str = ""
-
-
-Watch = Callable[[Progress], None]
 
 
 def train(
@@ -146,19 +117,19 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
 
     @property
     def done(self) -> float:
-        """Share of the budget that is used, 0 to 1."""
+        """Share of the budget that is used, 0 to 1; 1 also where patience has run out."""
+        if self.config.patience and self.course.stale >= self.config.patience:
+            return 1.0
         if self.config.minutes:
             return min(1.0, self.course.seconds / (self.config.minutes * 60))
         return min(1.0, self.course.lines / (self.config.epochs * self.epoch_lines))
 
     def go(self) -> None:
         """Learn until the budget is used, with validations, checkpoints and the log on the way."""
-        if self.ranks.rank == 0:
-            self.run_log = RunLog(self.folder, self.course.step or None)
+        self.begin()
         minutes = {self.log: LOG_MINUTES, self.validate: self.config.validate_minutes}
         minutes[self.save] = self.config.checkpoint_minutes  # last, so that it holds what the validation found
         last = dict.fromkeys(minutes, self.course.seconds)
-        self.clock = time.monotonic()
         while self.done < 1:
             for _ in self.through_plan():
                 self.tell()
@@ -174,6 +145,14 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         self.save()
         if self.ranks.rank == 0:
             self.run_log.close()
+
+    def begin(self) -> None:
+        """Open the log and start the clock; keep what the run begins with, if a validation has to beat it."""
+        if self.ranks.rank == 0:
+            self.run_log = RunLog(self.folder, self.course.step or None)
+        self.clock = time.monotonic()
+        if self.config.keep_start and not self.course.step:
+            self.validate()
 
     def through_plan(self) -> Iterator[None]:
         """What is left of the present epoch, step by step."""
@@ -199,12 +178,13 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         if self.ranks.rank == 0:
             chosen = self._some(self.validation, self.config.validation_lines)
             cer = self.course.cer = self.learner.read(self.validation, chosen).error_rate
+            self.course.stale += 1
             if self.course.best_cer is None or cer < self.course.best_cer or not self.out.exists():
-                self.course.best_cer = cer
+                self.course.best_cer, self.course.stale = cer, 0
                 self.keep()
             self.log(cer)
             self.tell(f"step {self.course.step:,}: validation CER {cer:.2%}")
-        self.ranks.meet()
+        self.course.stale = int(self.ranks.agree(self.course.stale))
 
     def keep(self) -> None:
         """Write the averaged network as the bundle."""
@@ -221,9 +201,12 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         average = self.learner.average
         weights = {name: value.float().cpu().numpy() for name, value in average.state_dict().items()}
         config = self.config
-        save_bundle(
-            self.out, config.network, self.lines.alphabet, config.line_image, facts, weights, onnx_graph(average)
-        )
+        save_bundle(self.out, config.network, self.lines.alphabet, config.line_image, facts, weights, self.graph)
+
+    @cached_property
+    def graph(self) -> bytes:
+        """The ONNX graph of every bundle that the run keeps: names and shapes of the weights alone decide it."""
+        return onnx_graph(self.learner.average)
 
     def quantise(self) -> None:
         """Give the bundle its int8 graph, with scales from training lines, judged by validation lines."""
