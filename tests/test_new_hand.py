@@ -14,6 +14,7 @@ from drawn_samples import sample, samples, settings
 
 from uncial.alphabet import Alphabet
 from uncial.bundle import Bundle, load_bundle, save_bundle
+from uncial.checkpoint import Course
 from uncial.config import from_dict
 from uncial.errors import ConfigError
 from uncial.evaluate import evaluate
@@ -122,6 +123,16 @@ def test_lines_to_choose_by_are_held_out_and_spread(count: int, held_out: int) -
     assert len(apart) == held_out
     assert len(lines.training) == count - held_out
     assert max(np.diff([0, *apart, count])) <= count // held_out + 1
+
+
+def test_the_latest_is_kept_unless_it_is_clearly_worse_than_the_best_or_the_start() -> None:
+    course = Course()
+    kept = [course.judge(cer, 0.2) for cer in (0.5, 0.2, 0.23, 0.25, 0.24)]
+    assert kept == [True, True, True, False, True]
+    assert (course.best_cer, course.stale) == (0.2, 3)
+    course = Course(best_cer=0.2, start_cer=0.2)
+    assert [course.judge(cer, 0.2) for cer in (0.21, 0.2)] == [False, True]
+    assert not Course(best_cer=0.2).judge(0.2, 0.0)
 
 
 def test_patience_ends_a_run(tmp_path: Path) -> None:

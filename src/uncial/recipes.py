@@ -20,6 +20,7 @@ _NEW_HAND = {
     "validation_lines": 100,
     "validate_minutes": 0.25,
     "keep_start": True,
+    "tolerance": 0.15,
 }
 
 RECIPES: Mapping[str, Mapping[str, Any]] = MappingProxyType({"standard": {}, "new-hand": _NEW_HAND})

@@ -153,6 +153,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         self.clock = time.monotonic()
         if self.config.keep_start and not self.course.step:
             self.validate()
+            self.course.start_cer = self.course.cer
 
     def through_plan(self) -> Iterator[None]:
         """What is left of the present epoch, step by step."""
@@ -174,13 +175,11 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
             yield
 
     def validate(self) -> None:
-        """Read validation lines with the averaged weights; keep them as the bundle if none were better."""
+        """Read validation lines with the averaged weights; keep them as the bundle if none were better, or hardly."""
         if self.ranks.rank == 0:
             chosen = self._some(self.validation, self.config.validation_lines)
             cer = self.course.cer = self.learner.read(self.validation, chosen).error_rate
-            self.course.stale += 1
-            if self.course.best_cer is None or cer < self.course.best_cer or not self.out.exists():
-                self.course.best_cer, self.course.stale = cer, 0
+            if self.course.judge(cer, self.config.tolerance) or not self.out.exists():
                 self.keep()
             self.log(cer)
             self.tell(f"step {self.course.step:,}: validation CER {cer:.2%}")
@@ -211,11 +210,15 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
     def quantise(self) -> None:
         """Give the bundle its int8 graph, with scales from training lines, judged by validation lines."""
         if self.ranks.rank == 0 and self.config.int8_lines:
-            measured = [self.training.line_image(i) for i in self._some(self.training, self.config.int8_lines)]
+            scaling = self._some(self.training, self.config.int8_lines)
+            measured = [self.training.line_image(i) for i in scaling]
             judged = [
                 (self.validation.line_image(i), self.validation.lines[i].classes)
                 for i in self._some(self.validation, self.config.validation_lines)
             ]
+            if len(judged) < self.config.int8_lines:  # too few to tell a tenth of a point
+                known = zip(measured, scaling, strict=True)
+                judged += [(image, self.training.lines[i].classes) for image, i in known]
             self.tell(quantise(load_bundle(self.out), measured, judged))
         self.ranks.meet()
 

@@ -32,6 +32,7 @@ class TrainConfig:
         validation_lines: at most so many are read in a validation, spread evenly; 0: all.
         validate_minutes: between validations.
         keep_start: validate before the first step, so that nothing is kept that reads worse than what was begun with.
+        tolerance: a later network is kept if its CER is at most by this share above the best; few lines tell no closer.
         patience: end after so many validations without a new best; 0: use the whole budget.
         checkpoint_minutes: between checkpoints.
         memory_gb: decoded line images are kept in memory up to this.
@@ -62,6 +63,7 @@ class TrainConfig:
     validation_lines: int = 2000
     validate_minutes: float = 10.0
     keep_start: bool = False
+    tolerance: float = 0.0
     patience: int = 0
     checkpoint_minutes: float = 4.0
     memory_gb: float = 4.0
