@@ -1,13 +1,12 @@
 """CER and time of best path, beam, and beam with a character language model, on validation lines.
 
-python benchmarks/decoding.py DATA --text ../shared/data/text --lines 1500 --cache .cache/decoding
+python benchmarks/decoding.py DATA --language-model lm.safetensors --lines 1500 --cache .cache/decoding
 
 The lines are parted at random: weights are chosen on one half and judged on the other. Collections that the shipped
-model leaves out are left out here too, of text as of lines.
+model leaves out are left out here too.
 """
 
 import argparse
-import lzma
 import random
 import time
 from collections import defaultdict
@@ -22,7 +21,7 @@ from uncial.decoders.beam import BeamConfig, beam_search
 from uncial.errors import ImageError
 from uncial.lineimage import line_image
 from uncial.metrics import EditCounts, count_edits
-from uncial.ngram import count_windows, estimate, load_ngrams
+from uncial.ngram import load_ngrams
 from uncial.runtime import Runtime
 from uncial.sources import read_samples, split_of
 from uncial.text import reading_text
@@ -34,31 +33,6 @@ AT_ONCE = 128
 def usable(samples, split):
     chosen = [s for s in samples if split_of(s) == split and s.collection not in LEFT_OUT and not s.flaw]
     return [(s, reading_text(s.text)) for s in chosen]
-
-
-def language_model(args, samples, alphabet, path):
-    if path.exists():
-        return load_ngrams(path)
-    started, size = time.process_time(), alphabet.size
-    train = [alphabet.encode(r.text, unknown=size) for _, r in usable(samples, "train") if not r.reason]
-    counted = [count_windows(train, args.order, size, args.weight)]
-    for file in sorted(args.text.glob("*.txt.xz")) if args.text else []:
-        with lzma.open(file, "rt", encoding="utf-8") as text:
-            lines = (alphabet.encode(line, unknown=size) for line in _some(text, args.characters))
-            counted.append(count_windows(lines, args.order, size))
-    model = estimate(counted, args.order, size, args.least)
-    model.save(path)
-    told = f"{len(model.class_):,} n-grams, {path.stat().st_size / 1e6:.1f} MB, {time.process_time() - started:.0f} s"
-    print(f"language model of order {args.order}: {told}", flush=True)
-    return model
-
-
-def _some(lines, characters):
-    for line in lines:
-        characters -= len(line)
-        if characters < 0:
-            return
-        yield line
 
 
 def read(args, samples, bundle):
@@ -114,11 +88,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, nargs="+")
     parser.add_argument("--model", type=Path)
-    parser.add_argument("--text", type=Path)
-    parser.add_argument("--characters", type=int, default=10_000_000, help="taken of each text")
-    parser.add_argument("--order", type=int, default=6)
-    parser.add_argument("--weight", type=float, default=5.0, help="of a training transcript, against the texts")
-    parser.add_argument("--least", type=float, nargs="*", default=[0, 2, 3, 4, 5])
+    parser.add_argument("--language-model", type=Path, required=True, help="as uncial lm writes it")
     parser.add_argument("--lines", type=int, default=1500)
     parser.add_argument("--cache", type=Path, default=Path(".cache/decoding"))
     args = parser.parse_args()
@@ -126,7 +96,7 @@ def main():
     bundle = load_bundle(args.model)
     samples = read_samples(args.data)
     lines = read(args, samples, bundle)
-    model = language_model(args, samples, bundle.alphabet, args.cache / "lm.safetensors")
+    model = load_ngrams(args.language_model)
     tuning, judging = lines[::2], lines[1::2]
     trials = {}
     for weight, bonus in product((0.2, 0.35, 0.5), (0.6, 1.2, 1.8)):

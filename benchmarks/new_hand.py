@@ -59,7 +59,7 @@ def point(args, data, count):
             watch=lambda progress: told.append(progress.note) if progress.note else None,
         )
         seconds, cpu = time.monotonic() - began, time.process_time() - cpu_began
-    recognizer = Recognizer.load(bundle.path)
+    recognizer = Recognizer.load(bundle.path, quality="fast")
     found, spare = (
         evaluate(recognizer, lines, split="all") for lines in (val, shuffled(samples)[max(COUNTS) :][:SPARE])
     )

@@ -30,7 +30,7 @@ height. It ships inside the package; `uncial model` shows its settings, its alph
 
 ## Results
 
-Lines of split `val`: pages, and where possible documents, that it was not trained on. Best path, no language model.
+Lines of split `val`: pages, and where possible documents, that it was not trained on. {decoding}
 CER and WER are pooled over all graphemes and words of a row, texts as they stand after the
 [text policy](text-policy.md); the interval is the 95 % one from resampling pages. "Other texts" leaves out lines whose
 text more than eight documents repeat, such as the consent sentence that every writer of copiste_fr copied.
@@ -50,8 +50,8 @@ Made with:
 - Hands, languages and scripts unlike those below. Of English it has seen mostly one writer's cursive.
 - Letters outside its alphabet, which it cannot write at all.
 - Pages: it reads single lines. What lies above and below the line in the picture may be read too.
-- Numbers and names: it knows no words, and nothing in the line says which digit is right.
-- Its confidence is not calibrated.
+- Numbers and names: nothing in the line says which digit is right.
+- {confidence}
 
 ## Recipe
 
@@ -68,7 +68,7 @@ collections below as line archives: lines cut along their baseline, masked outsi
 The model is shared under CC BY-SA 4.0, the strictest licence of its data, with the attributions below.
 
 {sources}
-"""
+{texts}"""
 
 
 def main(evaluation: Path) -> None:
@@ -93,6 +93,9 @@ def main(evaluation: Path) -> None:
         minutes=course["seconds"] / 60 + FIRST_MINUTES,
         results=results(found, set(sources)),
         command=COMMAND,
+        decoding=decoding(found["about"].get("quality", "fast"), facts),
+        confidence=calibration(found.get("calibration", {}), bundle.calibration),
+        texts=texts_of(facts.get("language_model", {})),
         sources="\n".join(f"- **{name}**: {described(notes)}" for name, notes in sources.items()),
     )
     CARD.write_text(text, encoding="utf-8")
@@ -105,6 +108,42 @@ COMMAND = """torchrun --nproc-per-node 2 -m uncial train DATA/*.zip -o first --m
     torchrun --nproc-per-node 2 -m uncial train DATA/*.zip --from first -o default --minutes 160 \\
         --set threads=1 --set rarest=3 --set batch_lines=8 --set learning_rate=8e-4 --set warmup=0.03 \\
         --set augment.strength=0.6"""
+
+
+def decoding(quality: str, facts: dict[str, Any]) -> str:
+    """How the lines of the table were read."""
+    model = facts.get("language_model")
+    if quality == "fast" or not model:
+        return "Best path, no language model."
+    return (
+        f"Quality {quality}, with a language model of {model['n-grams']:,} n-grams of up to {model['order']} graphemes."
+    )
+
+
+def calibration(found: dict[str, Any], setting: tuple[float, float]) -> str:
+    """How far the confidence can be believed."""
+    if setting == (1.0, 0.0) or "error" not in found:
+        return "Its confidence is not calibrated."
+    before, after = (f"{100 * found[name]:.1f}" for name in ("error_before", "error"))
+    return (
+        f"Its confidence is calibrated on validation lines (off by {after} points, "
+        f"{before} without); on other hands it may be too sure."
+    )
+
+
+def texts_of(model: dict[str, Any]) -> str:
+    """Attribution of what the language model learned from, beside the collections above."""
+    told = []
+    for text in model.get("texts", ()):
+        rows = text["notes"].split("\n")
+        if text["name"].endswith((".txt", ".txt.xz")):
+            pairs = zip(rows[::2], rows[1::2], strict=False)
+            sources = "; ".join(
+                f"{a.removeprefix('attribution: ')}. Licence: {b.removeprefix('licence: ')}" for a, b in pairs
+            )
+            told.append(f"- **{text['name']}**: {sources}. Changes: cut into lines, counted as n-grams of characters.")
+    heading = "\nThe language model learned from the transcripts of the collections above, and from these texts:\n\n"
+    return heading + "\n".join(told) + "\n" if told else ""
 
 
 def results(found: dict[str, Any], seen: set[str]) -> str:

@@ -5,7 +5,8 @@ import pytest
 
 from uncial.decoders.beam import BeamConfig, beam_search
 from uncial.decoders.best_path import best_path
-from uncial.ngram import NGrams, count_windows, estimate
+from uncial.ngram import NGrams
+from uncial.ngram_estimate import Counts, estimate
 
 WIDE = {"width": 200, "candidates": 9, "least": -99.0, "gap": 1e9, "blank": 1.0}
 
@@ -16,7 +17,7 @@ def posteriors(seed: int, steps: int, classes: int, sharpness: float = 1.0) -> n
 
 
 def bigrams() -> NGrams:
-    return estimate([count_windows([[1, 2, 1], [2, 2], [1]], 3, 3)], 3, 3)
+    return estimate(Counts.of([[1, 2, 1], [2, 2], [1]], 3, 3))
 
 
 def every_reading(log_probs: np.ndarray) -> dict[tuple[int, ...], float]:

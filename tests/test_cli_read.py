@@ -190,10 +190,10 @@ def test_every_kind_of_image_reads_rightly(
     assert uncial("read", "-m", tiny_bundle.path, "-", stdin=stored.getvalue()).out == f"{TEXTS[0]}\n"
 
 
-def test_an_unknown_decoder_is_answered_with_those_there_are(folder: Path, tiny_bundle: Bundle) -> None:
-    ran = uncial("read", "-m", tiny_bundle.path, "--decoder", "best", folder)
+def test_an_unknown_quality_is_answered_with_those_there_are(folder: Path, tiny_bundle: Bundle) -> None:
+    ran = uncial("read", "-m", tiny_bundle.path, "--quality", "good", folder)
     assert (ran.out, ran.code) == ("", 2)
-    assert "best-path" in ran.told
+    assert "balanced" in ran.told
 
 
 @pytest.fixture

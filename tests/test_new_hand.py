@@ -71,7 +71,7 @@ def adapt(folder: Path, out: Path, start: Bundle, *more: object) -> Ran:
 
 
 def cer(folder: Path, bundle: Bundle) -> float:
-    lines = evaluate(Recognizer.load(bundle.path), read_samples([folder]), split="all")
+    lines = evaluate(Recognizer.load(bundle.path, quality="fast"), read_samples([folder]), split="all")
     return lines.overall.every_line.cer.value
 
 

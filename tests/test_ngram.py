@@ -1,18 +1,19 @@
 import numpy as np
 import pytest
 
-from uncial.errors import BundleError
-from uncial.ngram import EDGE, NGrams, count_windows, estimate, load_ngrams
+from uncial.errors import BundleError, ConfigError
+from uncial.ngram import EDGE, NGrams, load_ngrams
+from uncial.ngram_estimate import Counts, estimate
 
 SIZE = 6
 LINES = [[1, 2, 3, 1, 2, 4], [1, 2, 3], [5, 1, 2], [2, 2, 2, 1]] * 3
 
 
-def model(order: int = 4, least: tuple[float, ...] = ()) -> NGrams:
-    return estimate([count_windows(LINES, order, SIZE)], order, SIZE, least)
+def model(order: int = 4, least: float = 0.0) -> NGrams:
+    return estimate(Counts.of(LINES, order, SIZE), least)
 
 
-@pytest.mark.parametrize("least", [(), (2, 4, 4)])
+@pytest.mark.parametrize("least", [0.0, 3.0])
 def test_probabilities_behind_each_context_sum_to_one(least):
     ngrams = model(least=least)
     for context in range(len(ngrams.back_off)):
@@ -26,20 +27,20 @@ def test_what_was_written_often_is_likely():
 
 
 def test_counts_are_those_of_windows_within_lines():
-    keys, counts = count_windows([[1, 2], [2]], 2, SIZE)
-    packed = dict(zip(keys.tolist(), counts.tolist(), strict=True))
+    counts = Counts.of([[1, 2], [2]], 2, SIZE)
+    packed = dict(zip(counts.windows.tolist(), counts.counts.tolist(), strict=True))
     assert packed == {(EDGE << 3) | 1: 1, (1 << 3) | 2: 1, (2 << 3) | EDGE: 2, (EDGE << 3) | 2: 1}
 
 
 def test_bigrams_are_witten_bell_by_hand():
-    ngrams = estimate([count_windows([[1, 2], [1, 3]], 2, 4)], 2, 4)
+    ngrams = estimate(Counts.of([[1, 2], [1, 3]], 2, 4))
     single = (1 + 0.1) / (6 + 0.4)  # class 2: one of six, each class a tenth more
     assert np.exp(ngrams.step(np.array([2]), np.array([2]))[0][0]) == pytest.approx((1 + 2 * single) / 4, rel=0.01)
 
 
 def test_a_saved_model_tells_the_same(tmp_path):
     ngrams = model()
-    ngrams.save(tmp_path / "lm.safetensors")
+    (tmp_path / "lm.safetensors").write_bytes(ngrams.to_bytes())
     assert load_ngrams(tmp_path / "lm.safetensors").score([1, 2, 4]) == ngrams.score([1, 2, 4])
 
 
@@ -47,3 +48,27 @@ def test_a_damaged_file_is_named(tmp_path):
     (tmp_path / "lm").write_bytes(b"nothing")
     with pytest.raises(BundleError, match="lm: is no language model"):
         load_ngrams(tmp_path / "lm")
+
+
+def test_texts_together_count_as_their_sum_and_weighted_ones_as_often_as_told():
+    together = Counts.of(LINES[:2], 3, SIZE) * 2 + Counts.of(LINES[2:4], 3, SIZE)
+    same = Counts.of([*LINES[:2], *LINES[:4]], 3, SIZE)
+    assert np.array_equal(together.windows, same.windows)
+    assert np.array_equal(together.counts, same.counts)
+
+
+def test_pruning_drops_what_brings_least():
+    counts = Counts.of([[1, 2, 3]] * 50 + [[4, 2, 3], [1, 2, 5], [5, 4]], 3, SIZE)
+    whole, small = estimate(counts), estimate(counts, 5.0)
+    assert len(small.class_) < len(whole.class_)
+    assert small.score([1, 2, 3]) == pytest.approx(whole.score([1, 2, 3]), abs=0.3)
+
+
+def test_an_unknown_grapheme_teaches_nothing():
+    assert estimate(Counts.of([*LINES, [SIZE, 1, SIZE]], 2, SIZE)).score([1, 2]) == model(2).score([1, 2])
+
+
+@pytest.mark.parametrize("order", [1, 22])
+def test_an_order_that_cannot_be_packed_is_refused(order):
+    with pytest.raises(ConfigError, match=f"order {order}: .* from 2 to 21"):
+        Counts.of(LINES, order, SIZE)

@@ -7,10 +7,10 @@ import pytest
 from conftest import DrawnLine
 
 from uncial.alphabet import BLANK, Alphabet
-from uncial.bundle import Bundle, add_language_model, load_bundle
+from uncial.bundle import Bundle, add_decoding, add_language_model, load_bundle
 from uncial.decoders import DecodedSpan
 from uncial.errors import BundleError, ConfigError, ImageError
-from uncial.ngram import count_windows, estimate
+from uncial.ngram_estimate import Counts, estimate
 from uncial.recognizer import Recognizer, confidence, peak_posteriors
 
 
@@ -105,8 +105,8 @@ def test_an_image_too_small_to_read_is_told_with_its_number(
 
 
 def test_a_wrong_name_is_told(tiny_bundle: Bundle, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no decoder named 'beams'; there are: .*best-path"):
-        Recognizer.load(tiny_bundle.path, decoder="beams")
+    with pytest.raises(ConfigError, match="no quality named 'beams'; there are: .*balanced"):
+        Recognizer.load(tiny_bundle.path, quality="beams")
     with pytest.raises(BundleError, match="no such folder"):
         Recognizer.load(tmp_path / "nowhere")
 
@@ -132,10 +132,11 @@ def test_a_beam_reads_what_the_language_model_of_the_bundle_knows(
     mixed = [text[::-1] for text in texts]  # a language in which these lines are not written
 
     def reading(lines: list[list[int]], beam: dict[str, float]) -> list[str]:
-        estimate([count_windows(lines, 3, alphabet.size)], 3, alphabet.size).save(tmp_path / "lm")
-        bundle = add_language_model(load_bundle(tmp_path / "bundle"), (tmp_path / "lm").read_bytes(), beam)
+        model = estimate(Counts.of(lines, 3, alphabet.size))
+        bundle = add_language_model(load_bundle(tmp_path / "bundle"), model.to_bytes(), {})
+        bundle = add_decoding(bundle, beam, (1.0, 0.0))
         assert load_bundle(bundle.path).beam == beam
-        transcripts = Recognizer.load(bundle.path, decoder="beam").read_lines(d.image for d in drawn_lines)
+        transcripts = Recognizer.load(bundle.path, quality="balanced").read_lines(d.image for d in drawn_lines)
         for transcript in transcripts:
             assert "".join(span.grapheme for span in transcript.spans) == transcript.text
         return [transcript.text for transcript in transcripts]
@@ -147,5 +148,40 @@ def test_a_beam_reads_what_the_language_model_of_the_bundle_knows(
 
 
 def test_a_beam_without_a_language_model_reads_too(tiny_bundle: Bundle, drawn_lines: tuple[DrawnLine, ...]) -> None:
-    transcripts = Recognizer.load(tiny_bundle.path, decoder="beam").read_lines(d.image for d in drawn_lines)
+    transcripts = Recognizer.load(tiny_bundle.path, quality="balanced").read_lines(d.image for d in drawn_lines)
     assert [transcript.text for transcript in transcripts] == [line.text for line in drawn_lines]
+
+
+def test_every_quality_reads_and_the_better_ones_tell_several_readings(
+    tiny_bundle: Bundle, drawn_lines: tuple[DrawnLine, ...]
+) -> None:
+    right = [line.text for line in drawn_lines]
+    for quality in ("fast", "balanced", "best"):
+        read = Recognizer.load(tiny_bundle.path, quality=quality).read_lines(d.image for d in drawn_lines)
+        assert [transcript.text for transcript in read] == right
+        assert not any(transcript.readings for transcript in read)
+    for quality in ("balanced", "best"):
+        read = Recognizer.load(tiny_bundle.path, quality=quality, n_best=3).read_lines(d.image for d in drawn_lines)
+        for transcript in read:
+            texts, shares = zip(*transcript.readings, strict=True)
+            assert texts[0] == transcript.text
+            assert len(set(texts)) == len(texts) <= 3
+            assert list(shares) == sorted(shares, reverse=True)
+            assert 0 < sum(shares) <= 1 + 1e-6
+    with pytest.raises(ConfigError, match="one reading, not 3"):
+        Recognizer.load(tiny_bundle.path, quality="fast", n_best=3)
+
+
+def test_calibration_changes_confidences_and_nothing_else(
+    tiny_bundle: Bundle, drawn_lines: tuple[DrawnLine, ...], tmp_path: Path
+) -> None:
+    shutil.copytree(tiny_bundle.path, tmp_path / "bundle")
+    add_decoding(load_bundle(tmp_path / "bundle"), {}, (2.0, -1.0))
+    plain, told = (
+        Recognizer.load(path).read_lines(d.image for d in drawn_lines)
+        for path in (tiny_bundle.path, tmp_path / "bundle")
+    )
+    for a, b in zip(plain, told, strict=True):
+        assert (a.text, a.confidence) == (b.text, b.uncalibrated)
+        assert b.confidence < a.confidence
+        assert a.spans == b.spans

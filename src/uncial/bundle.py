@@ -11,10 +11,7 @@ A bundle is written beside its place and moved there when it is whole. Loading i
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +22,7 @@ from numpy.typing import NDArray
 
 from uncial.alphabet import Alphabet
 from uncial.architecture import CRNNConfig
+from uncial.atomic import aside, replace_folder
 from uncial.config import from_dict, to_dict
 from uncial.errors import AlphabetError, BundleError, ConfigError, StorageError
 from uncial.lineimage import LineImageConfig
@@ -49,6 +47,7 @@ class Bundle:
         line_image: the preprocessing it was trained with.
         provenance: data, licences, recipe and results, as plain JSON.
         beam: weights of the beam search that were found best with this bundle's language model, as plain JSON.
+        calibration: temperature, above 0, and shift of a line's confidence; see `reliability.calibrated`.
     """
 
     path: Path
@@ -57,6 +56,7 @@ class Bundle:
     line_image: LineImageConfig
     provenance: dict[str, Any]
     beam: dict[str, Any] = field(default_factory=dict)
+    calibration: tuple[float, float] = (1.0, 0.0)
 
     @cached_property
     def weights(self) -> Weights:
@@ -161,18 +161,35 @@ def without_int8_graph(bundle: Bundle) -> Bundle:
     return _write(bundle.path, _settings(bundle.path), files)
 
 
-def add_language_model(bundle: Bundle, data: bytes, beam: Mapping[str, Any]) -> Bundle:
-    """Store a language model over the bundle's alphabet, and the weights of the beam search that go with it.
+def add_language_model(bundle: Bundle, data: bytes, about: Mapping[str, Any]) -> Bundle:
+    """Store a language model over the bundle's alphabet; all else stays as it is.
 
     Args:
-        bundle: all else of it stays as it is.
-        data: what `ngram.NGrams.save` wrote.
-        beam: settings of `decoders.beam.BeamConfig` that differ from its defaults.
+        bundle: to store it in.
+        data: what `ngram.NGrams.to_bytes` gave.
+        about: its origin, as plain JSON; it becomes "language_model" in the provenance.
 
     Raises:
         StorageError: it could not be written; the bundle is as it was.
     """
-    return _write(bundle.path, _settings(bundle.path) | {"beam": dict(beam)}, _files(bundle) | {LANGUAGE_MODEL: data})
+    settings = _settings(bundle.path)
+    settings["provenance"] = {**settings["provenance"], "language_model": dict(about)}
+    return _write(bundle.path, settings, _files(bundle) | {LANGUAGE_MODEL: data})
+
+
+def add_decoding(bundle: Bundle, beam: Mapping[str, Any], calibration: tuple[float, float]) -> Bundle:
+    """Store how to decode what the network gives, as `tune` found it; all else stays as it is.
+
+    Args:
+        bundle: to store it in.
+        beam: settings of `decoders.beam.BeamConfig` that differ from its defaults.
+        calibration: see `Bundle.calibration`.
+
+    Raises:
+        StorageError: it could not be written; the bundle is as it was.
+    """
+    settings = _settings(bundle.path) | {"beam": dict(beam), "calibration": list(calibration)}
+    return _write(bundle.path, settings, _files(bundle))
 
 
 def _files(bundle: Bundle) -> dict[str, bytes]:
@@ -186,7 +203,7 @@ def _write(path: Path, settings: Mapping[str, Any], files: Mapping[str, bytes]) 
     settings = {**settings, "files": {name: _checksum(data) for name, data in files.items()}}
     files = {**files, SETTINGS: json.dumps(settings, ensure_ascii=False, indent=1).encode()}
     try:
-        _replace(path, files)
+        replace_folder(path, files)
     except OSError as error:
         kept = "the old bundle is whole" if path.exists() else "nothing was written"
         raise StorageError(f"{path}: could not be written ({error.strerror}); {kept}; free some space") from error
@@ -203,8 +220,8 @@ def load_bundle(path: Path | str | None = None) -> Bundle:
         BundleError: there is none, it is damaged, or it is of a newer version; the message names the cure.
     """
     folder = SHIPPED if path is None else Path(path)
-    if not folder.exists() and _aside(folder).exists():
-        folder = _aside(folder)  # the machine stopped between the two moves of `_replace`
+    if not folder.exists() and aside(folder).exists():
+        folder = aside(folder)  # the machine stopped between the two moves of `replace_folder`
     settings = _settings(folder)
     try:
         architecture = from_dict(CRNNConfig, settings["architecture"])
@@ -212,10 +229,11 @@ def load_bundle(path: Path | str | None = None) -> Bundle:
         alphabet = Alphabet(tuple(settings["alphabet"]))
         checksums, provenance = dict(settings["files"]), dict(settings["provenance"])
         beam = dict(settings.get("beam", {}))
+        temperature, shift = map(float, settings.get("calibration", (1.0, 0.0)))
     except (KeyError, TypeError, ValueError, ConfigError, AlphabetError) as error:
         raise BundleError(f"{folder / SETTINGS}: is damaged ({error}); {_CURE}") from error
     _check_files(folder, checksums, alphabet.size * architecture.steps_per_slice)
-    return Bundle(folder, architecture, alphabet, line_image, provenance, beam)
+    return Bundle(folder, architecture, alphabet, line_image, provenance, beam, (temperature, shift))
 
 
 def _settings(folder: Path) -> dict[str, Any]:
@@ -249,40 +267,6 @@ def _check_files(folder: Path, checksums: Mapping[str, str], outputs: int) -> No
             head = places(data).get(_HEAD)
             if head is None or head.shape != (outputs,):
                 raise BundleError(f"{folder}: the weights do not fit the alphabet; {_CURE}")
-
-
-def _replace(path: Path, files: Mapping[str, bytes]) -> None:
-    """Write a folder beside `path`, then move it there."""
-    beside = path.with_name(f".{path.name}.new")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(beside, ignore_errors=True)
-    try:
-        beside.mkdir()
-        for name, data in files.items():
-            with (beside / name).open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        if path.exists():
-            shutil.rmtree(_aside(path), ignore_errors=True)
-            path.rename(_aside(path))
-        try:
-            beside.rename(path)
-        except OSError:
-            _aside(path).rename(path)
-            raise
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-    shutil.rmtree(_aside(path), ignore_errors=True)
-    with suppress(OSError):  # not every system lets a folder be opened
-        folder = os.open(path.parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
-
-
-def _aside(path: Path) -> Path:
-    """Where the old bundle stands while the new one is moved in."""
-    return path.with_name(f".{path.name}.old")
 
 
 def _checksum(data: bytes) -> str:

@@ -14,6 +14,7 @@ from uncial import __version__
 from uncial.cli_data import app as data
 from uncial.cli_evaluate import evaluate
 from uncial.cli_explain import explain
+from uncial.cli_language import lm, tune
 from uncial.cli_layout import evaluate_layout, train_layout
 from uncial.cli_model import export, model
 from uncial.cli_read import read
@@ -69,7 +70,7 @@ def uncial(
     """
 
 
-for command in (read, explain, evaluate, train, synth, export, model, train_layout, evaluate_layout):
+for command in (read, explain, evaluate, train, synth, lm, tune, export, model, train_layout, evaluate_layout):
     app.command()(command)
 app.add_typer(data, name="data")
 

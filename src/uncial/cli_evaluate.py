@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from uncial.cli_options import Backend, Data, Json, Model, Split
+from uncial.cli_options import Backend, Data, HowWell, Json, Model, Quality, Split
 
 
 def evaluate(
@@ -15,6 +15,7 @@ def evaluate(
         Split | None,
         typer.Option(help="Which lines. Without it: val, or all if the data has no splits.", show_default=False),
     ] = None,
+    quality: HowWell = Quality.auto,
     backend: Backend = "auto",
     as_json: Json = False,
     report: Annotated[
@@ -33,8 +34,8 @@ def evaluate(
 
     if report:
         page.check_report_path(report)  # before the reading, which may take long
-    samples, recognizer = read_samples(data), Recognizer.load(model, backend=backend)
-    about = {"model": str(recognizer.bundle.path), "data": " ".join(map(str, data))}
+    samples, recognizer = read_samples(data), Recognizer.load(model, quality=quality, backend=backend)
+    about = {"model": str(recognizer.bundle.path), "data": " ".join(map(str, data)), "quality": recognizer.quality}
     with screen.reading_bar() as progress:
         evaluation = read_and_compare(recognizer, samples, split=split, progress=progress, about=about)
     if report:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from uncial.cli_options import Model, write_whole
+from uncial.cli_options import HowWell, Model, Quality, write_whole
 
 
 class Form(StrEnum):
@@ -23,7 +23,7 @@ def explain(
         Form, typer.Option("--format", "-f", help="A page to look at, or all its numbers as JSON.")
     ] = Form.html,
     model: Model = None,
-    decoder: Annotated[str, typer.Option(metavar="NAME", help="How posteriors become text.")] = "best-path",
+    quality: HowWell = Quality.auto,
 ) -> None:
     """Show why a line was read as it was.
 
@@ -38,7 +38,7 @@ def explain(
     from uncial.image_file import load_image
     from uncial.recognizer import Recognizer
 
-    recognizer = Recognizer.load(model, decoder=decoder, backend="torch")
+    recognizer = Recognizer.load(model, quality=quality, backend="torch")
     explanation = explain_line(recognizer, load_image(image, str(image)))
     explanation = replace(explanation, about={"Image": image.name, "Model": recognizer.bundle.path.name})
     page = render(explanation) if format_ is Form.html else json.dumps(explanation.to_dict(), ensure_ascii=False)

@@ -74,6 +74,24 @@ Model = Annotated[
 Backend = Annotated[
     str, typer.Option(metavar="NAME", help="What runs the network: auto, onnx, onnx-int8, openvino or torch.")
 ]
+
+
+class Quality(StrEnum):
+    """How much work goes into a line; see `decoding.QUALITIES`."""
+
+    auto = "auto"
+    fast = "fast"
+    balanced = "balanced"
+    best = "best"
+
+
+HowWell = Annotated[
+    Quality,
+    typer.Option(
+        help="fast: the network alone; balanced: with the bundle's language model; best: the same of two views of each "
+        "line, thrice the time; auto: balanced if there is a language model, else fast."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from uncial.cli_options import Backend, Format, Model, Shows, write_whole
+from uncial.cli_options import Backend, Format, HowWell, Model, Quality, Shows, write_whole
 from uncial.errors import ConfigError, ImageError
 
 if TYPE_CHECKING:
@@ -37,7 +37,10 @@ def read(
         Format, typer.Option("--format", "-f", help="JSON adds confidence, and place and runners-up of each grapheme.")
     ] = Format.text,
     model: Model = None,
-    decoder: Annotated[str, typer.Option(metavar="NAME", help="How posteriors become text.")] = "best-path",
+    quality: HowWell = Quality.auto,
+    n_best: Annotated[
+        int, typer.Option("--n-best", metavar="N", min=1, help="Likeliest readings told of each line, in JSON.")
+    ] = 1,
     backend: Backend = "auto",
     out: Annotated[
         str | None,
@@ -54,7 +57,7 @@ def read(
     from uncial.scan import scan_names
 
     names, unread = scan_names(images), list[str]()
-    recognizer = Recognizer.load(model, decoder=decoder, backend=backend)
+    recognizer = Recognizer.load(model, quality=quality, backend=backend, n_best=n_best)
     readings = read_scans(recognizer, scans_of(names), "line" if shows is Shows.word else shows)
     first, readings = ahead(map(as_word, readings) if shows is Shows.word else readings, 2)
     readings = told(readings, unread, alone=len(first) == len(names) == 1)
@@ -100,7 +103,8 @@ def as_word(reading: "Reading") -> "Reading":
         return reading
     spans = tuple(span for span in transcript.spans if not span.grapheme.isspace())
     text = "".join(span.grapheme for span in spans)
-    return replace(reading, outcome=replace(transcript, text=text, spans=spans))
+    readings = tuple((other.replace(" ", ""), share) for other, share in transcript.readings)
+    return replace(reading, outcome=replace(transcript, text=text, spans=spans, readings=readings))
 
 
 def put(readings: Iterable["Reading"], format_: Format, out: str | None, unread: list[str], *, several: bool) -> None:
@@ -195,6 +199,7 @@ def file_of(reading: "Reading", format_: Format) -> bytes:
 
 def _plain(reading: "Reading") -> dict[str, Any]:
     from uncial.document import Failure, Page
+    from uncial.formats.plain import told_readings
 
     transcript = reading.outcome
     assert not isinstance(transcript, Page), "a page is written by its format"
@@ -204,6 +209,7 @@ def _plain(reading: "Reading") -> dict[str, Any]:
         "image": reading.name,
         "text": transcript.text,
         "confidence": round(transcript.confidence, 4),
+        **told_readings(transcript),
         "graphemes": [
             {
                 "grapheme": span.grapheme,

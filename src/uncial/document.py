@@ -51,11 +51,16 @@ class Transcript:
         text: may be empty: then nothing is written there.
         confidence: in [0, 1]; how it is made says `Recognizer`.
         spans: one for each grapheme of the text, in reading order.
+        readings: the likeliest texts, this one first, with their shares of what the decoder found likely, in [0, 1];
+            () none were asked for.
+        uncalibrated: the confidence as the network alone has it; None: the same.
     """
 
     text: str
     confidence: float
     spans: tuple[GraphemeSpan, ...] = ()
+    readings: tuple[tuple[str, float], ...] = ()
+    uncalibrated: float | None = None
 
     def __post_init__(self) -> None:
         """Check the range of the confidence."""

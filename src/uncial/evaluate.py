@@ -159,7 +159,7 @@ def _read(recognizer: LineReader, lines: Sequence[tuple[Sample, Image]]) -> list
     try:
         transcripts = recognizer.read_lines([image for _, image in lines])
         # Without spans: those of a large collection would fill the memory, and no figure needs them.
-        return [Transcript(transcript.text, transcript.confidence) for transcript in transcripts]
+        return [Transcript(t.text, t.confidence, uncalibrated=t.uncalibrated) for t in transcripts]
     except ImageError as error:
         if len(lines) == 1:
             return [Failure(lines[0][0].id, str(error).removeprefix("line image 1: "))]  # its number says nothing here

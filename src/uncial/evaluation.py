@@ -11,26 +11,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from uncial.document import Failure as Failure
 from uncial.document import Transcript
 from uncial.metrics import EditCounts, bootstrap_interval, confusions, count_edits, pooled, words
+from uncial.reliability import calibration
 from uncial.sources import Sample
 from uncial.text import comparable, graphemes
 
 MOST_FREQUENT = 40  # confusions told
 WORST = 40  # lines told
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """What could not be used or read.
-
-    Attributes:
-        id: of the line.
-        reason: a sentence for people.
-    """
-
-    id: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +232,7 @@ class Evaluation:
             **self.overall.to_dict(),
             "lines_per_second": _finite(self.lines_per_second),
             "lines_per_cpu_second": _finite(self.lines_per_cpu_second),
+            "calibration": calibration(*(told_confidences(self.lines, calibrated=c) for c in (True, False))),
             "about": dict(self.about),
             "collections": {group.name: group.to_dict() for group in self.collections},
             "documents": {group.name: group.to_dict() for group in self.documents},
@@ -262,6 +252,12 @@ def worst_lines(lines: Iterable[ReadLine], most: int = WORST) -> tuple[ReadLine,
     """The lines read with the most errors, worst first; neither flawless lines nor failures."""
     wrong = (x for x in lines if x.raw.graphemes.errors and isinstance(x.transcript, Transcript))
     return tuple(sorted(wrong, key=lambda line: (-line.raw.graphemes.errors, line.sample.id))[:most])
+
+
+def told_confidences(lines: Iterable[ReadLine], *, calibrated: bool = True) -> list[tuple[float, EditCounts]]:
+    """Confidence (or what it was before calibration) and edits of each line that was read."""
+    read = ((line.transcript, line.raw.graphemes) for line in lines if isinstance(line.transcript, Transcript))
+    return [(t.confidence if calibrated or t.uncalibrated is None else t.uncalibrated, edits) for t, edits in read]
 
 
 def _groups(lines: Iterable[ReadLine], name_of: Callable[[Sample], str]) -> tuple[Group, ...]:

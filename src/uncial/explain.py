@@ -32,7 +32,7 @@ def explain(model: Recognizer | Bundle, gray: Gray) -> Explanation:
     """Read a line and tell why.
 
     Args:
-        model: a bundle, which then reads with the best-path decoder; or a recognizer, whose decoder is explained. The
+        model: a bundle, which then reads the best path; or a recognizer, whose quality is explained. The
             network runs in PyTorch whatever the recognizer's own backend, so one of backend "torch" agrees best.
         gray: uint8 (H, W), dark ink on light paper.
 
@@ -48,7 +48,7 @@ def explain(model: Recognizer | Bundle, gray: Gray) -> Explanation:
     from uncial.nn.hiding import HiddenParts
     from uncial.nn.tracing import PICTURE, trace
 
-    recognizer = Recognizer(bundle, Runtime(bundle, "torch")) if isinstance(model, Bundle) else model
+    recognizer = Recognizer(bundle, Runtime(bundle, "torch"), "fast") if isinstance(model, Bundle) else model
     transcript = recognizer.read_line(gray)
     image = line_image(gray, bundle.line_image)
     shades = ink(image)

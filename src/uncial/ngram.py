@@ -1,13 +1,12 @@
 """A character language model: how likely each grapheme is behind those before it.
 
-An interpolated Witten-Bell n-gram over an alphabet's classes, kept as a trie: a node is an n-gram, its children are the
-classes seen behind it. Class 0, the blank in a network's output, stands for a line's edge here: before its first
-grapheme and behind its last. What a context has not seen is left to the context without its first grapheme.
-
-Source: Witten and Bell 1991, "The zero-frequency problem", method C; interpolated as in Chen and Goodman 1998.
+A back-off n-gram over an alphabet's classes, kept as a trie: a node is an n-gram, its children are the classes seen
+behind it. Class 0, the blank in a network's output, stands for a line's edge here: before its first grapheme and behind
+its last. What a context has not seen is left to the context without its first grapheme.
 """
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from uncial.errors import BundleError
 
 EDGE = 0  # before and behind a line
 ROOT = 0  # the node of the empty context
-_WINDOWS_AT_ONCE = 2**22  # n-grams sorted together: 32 MB
+FORMAT = "uncial n-grams"
 _FIELDS = ("first_child", "class", "log_prob", "back_off", "shorter")
 
 Ids = NDArray[np.int64]
@@ -37,6 +36,7 @@ class NGrams:
         log_prob: (nodes,) natural logarithm of its probability behind the others.
         back_off: (inner,) natural logarithm of the share that is left to the shorter context.
         shorter: (inner,) node of the same n-gram without its first grapheme.
+        graphemes: of the alphabet, in the order of their classes from 1; () they are not known.
     """
 
     order: int
@@ -46,6 +46,7 @@ class NGrams:
     log_prob: NDArray[np.float16]
     back_off: NDArray[np.float16]
     shorter: NDArray[np.uint32]
+    graphemes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Build the sorted keys that `step` searches."""
@@ -101,18 +102,19 @@ class NGrams:
             total += float(log_prob[0])
         return total
 
-    def save(self, path: Path) -> None:
-        """Write a safetensors file."""
-        from safetensors.numpy import save_file
+    def to_bytes(self) -> bytes:
+        """The model as a safetensors file."""
+        from safetensors.numpy import save
 
         class_ = self.class_.astype(np.uint8) if self.size <= 256 else self.class_
         values = (self.first_child.astype(np.uint32), class_, self.log_prob, self.back_off, self.shorter)
-        about = {"format": "uncial n-grams", "order": str(self.order), "size": str(self.size)}
-        save_file(dict(zip(_FIELDS, values, strict=True)), path, metadata=about)
+        # One entry: safetensors writes several in any order, and the same model is to become the same bytes.
+        about = {"order": self.order, "size": self.size, "graphemes": self.graphemes}
+        return save(dict(zip(_FIELDS, values, strict=True)), metadata={FORMAT: json.dumps(about)})
 
 
 def load_ngrams(path: Path) -> NGrams:
-    """Open what `NGrams.save` wrote.
+    """Open what `NGrams.to_bytes` gave.
 
     Raises:
         BundleError: no such file, damaged, or something else.
@@ -121,156 +123,56 @@ def load_ngrams(path: Path) -> NGrams:
 
     try:
         with safe_open(path, "numpy") as file:
-            about = file.metadata() or {}
-            first, class_, *others = [file.get_tensor(name) for name in _FIELDS]
-        nodes = (first.astype(np.int64), class_.astype(np.uint16), *others)
-        return NGrams(int(about["order"]), int(about["size"]), *nodes)
+            about = json.loads((file.metadata() or {})[FORMAT])
+            first, class_, log_prob, back_off, shorter = (file.get_tensor(name) for name in _FIELDS)
+        nodes = first.astype(np.int64), class_.astype(np.uint16), log_prob, back_off, shorter
+        graphemes = tuple(about["graphemes"])
+        return NGrams(int(about["order"]), int(about["size"]), *nodes, graphemes)
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise BundleError(f"{path}: is no language model, or damaged ({error}); make it anew") from error
 
 
-def count_windows(lines: Iterable[Sequence[int]], order: int, size: int, weight: float = 1.0) -> tuple[Ids, Floats]:
-    """Count the n-grams of lines, from one edge to the other; memory is bounded by the distinct ones.
+@dataclass(frozen=True, eq=False)
+class Level:
+    """The n-grams of one length.
 
-    Args:
-        lines: classes 1..size-1 of each line's graphemes; windows that hold `size` (an unknown grapheme) do not count.
-        order: graphemes of a window.
-        size: of the alphabet, with class 0.
-        weight: what each window counts.
+    Attributes:
+        ngrams: (n,) packed as in `Counts`, ascending.
+        log_prob: (n,) natural logarithm of each one's probability behind its context.
+        share: (m,) of the m n-grams one shorter: natural logarithm of what each leaves to shorter contexts.
+    """
 
-    Returns:
-        (n,) windows, packed with the last class in the lowest bits, ascending; (n,) their counts.
+    ngrams: Ids
+    log_prob: Floats
+    share: Floats
 
-    Raises:
-        ValueError: the order is too high to pack.
+
+def trie(levels: Sequence[Level], size: int) -> NGrams:
+    """Put levels together; the first holds every class, and what the n-grams of one go on from stands in the one above.
+
+    Nodes are numbered level by level; all but those of the last level are inner ones.
     """
     bits = int(size).bit_length()
-    if bits * order > 63:
-        raise ValueError(f"order {order} is too high for {size} classes; at most {63 // bits}")
-    keys, counts = np.empty(0, np.int64), np.empty(0, np.float32)
-    waiting: list[int] = []
-
-    def counted() -> tuple[Ids, Floats]:
-        stream = np.array(waiting, np.int64)
-        windows = np.zeros(max(len(stream) - order + 1, 0), np.int64)
-        bad = np.zeros(len(windows), bool)
-        for place in range(order):
-            part = stream[place : place + len(windows)]
-            windows = (windows << bits) | part
-            bad |= part == size
-        # A window that crosses from one line to the next holds an edge behind a grapheme, before its last place.
-        inside = np.diff(stream == EDGE, prepend=True)
-        ends = (stream == EDGE) & inside
-        crossing = np.convolve(ends, np.ones(order - 1, int))[: len(stream)] - ends > 0
-        crossing = crossing[order - 1 :] | ((windows & ((1 << 2 * bits) - 1)) == 0)
-        found, number = np.unique(windows[~(bad | crossing)], return_counts=True)
-        return _added(np.append(keys, found), np.append(counts, number * np.float32(weight)))
-
-    for line in lines:
-        waiting += [EDGE] * (order - 1)
-        waiting += line
-        waiting.append(EDGE)
-        if len(waiting) >= _WINDOWS_AT_ONCE:
-            keys, counts = counted()
-            waiting.clear()
-    return counted()
-
-
-def _added(keys: Ids, counts: Floats) -> tuple[Ids, Floats]:
-    """Sum the counts of equal keys."""
-    if not len(keys):
-        return keys, counts
-    sorting = np.argsort(keys, kind="stable")
-    keys, counts = keys[sorting], counts[sorting]
-    starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
-    return keys[starts], np.add.reduceat(counts, starts).astype(np.float32)
-
-
-def estimate(counted: Sequence[tuple[Ids, Floats]], order: int, size: int, least: Sequence[float] = ()) -> NGrams:
-    """Make a language model of counts.
-
-    Args:
-        counted: as `count_windows` gives them, of the same order and size.
-        order: graphemes of a window.
-        size: of the alphabet, with class 0.
-        least: count below which n-grams of length 2, 3, ... are dropped; 0 where it ends. Single ones all stay.
-    """
-    bits = int(size).bit_length()
-    keys, counts = _added(np.concatenate([k for k, _ in counted]), np.concatenate([c for _, c in counted]))
-    levels: list[tuple[Ids, Floats, Floats]] = []  # n-grams of a length, their log-probabilities, their parents' shares
-    thresholds = dict(enumerate(least, start=2))
-    model = _unigrams(keys & ((1 << bits) - 1), counts, size)
-    levels.append((np.arange(size), model.log_prob[1:].astype(np.float32), np.empty(0, np.float32)))
-    for length in range(2, order + 1):
-        ngrams, total = _added(keys & ((1 << bits * length) - 1), counts)
-        levels.append(_level(model, levels[-1][0], (ngrams, total), bits, thresholds.get(length, 0.0)))
-        model = _trie(levels, bits, size)
-    return model
-
-
-def _unigrams(classes: Ids, counts: Floats, size: int) -> NGrams:
-    """The classes' own probabilities; each that was never seen counts as a tenth."""
-    total = np.bincount(classes, counts, minlength=size) + 0.1
-    empty = np.zeros(1, np.float16)
-    log_probs = np.append(empty, np.log(total / total.sum()).astype(np.float16))
-    first, class_ = np.array([1, size + 1]), np.append(0, np.arange(size)).astype(np.uint16)
-    return NGrams(1, size, first, class_, log_probs, empty, np.zeros(1, np.uint32))
-
-
-def _level(
-    model: NGrams, parents: Ids, counted: tuple[Ids, Floats], bits: int, least: float
-) -> tuple[Ids, Floats, Floats]:
-    """The n-grams of a length that stay, their log-probabilities, and what each parent leaves to shorter contexts."""
-    ngrams, counts = counted
-    contexts, starts, number = np.unique(ngrams >> bits, return_index=True, return_counts=True)
-    seen = np.add.reduceat(counts, starts)
-    room = np.repeat(seen + number, number)  # Witten-Bell: each kind of successor counts once for what is new
-    stays = (counts >= least) & np.isin(ngrams >> bits, parents)
-    ngrams, counts, room, kinds = ngrams[stays], counts[stays], room[stays], np.repeat(number, number)[stays]
-    shorter = np.exp(_lower(model, ngrams, bits))
-    probability = (counts + kinds * shorter) / room
-    log_prob = np.log(probability).astype(np.float16)
-    place = np.searchsorted(parents, ngrams >> bits)
-    taken = np.bincount(place, np.exp(log_prob.astype(np.float64)), minlength=len(parents))
-    lower = np.bincount(place, shorter, minlength=len(parents))
-    share = np.log(np.maximum(1 - taken, 1e-4) / np.maximum(1 - lower, 1e-4))
-    return ngrams, log_prob.astype(np.float32), share.astype(np.float32)
-
-
-def _lower(model: NGrams, ngrams: Ids, bits: int) -> NDArray[np.float64]:
-    """Log-probability of each n-gram's last class behind all others but the first."""
-    log_probs = np.empty(len(ngrams))
-    for start in range(0, len(ngrams), _WINDOWS_AT_ONCE):
-        some = ngrams[start : start + _WINDOWS_AT_ONCE]
-        nodes = np.zeros(len(some), np.int64)
-        for place in range(model.order - 1, -1, -1):
-            log_prob, nodes = model.step(nodes, (some >> bits * place) & ((1 << bits) - 1))
-        log_probs[start : start + len(some)] = log_prob
-    return log_probs
-
-
-def _trie(levels: Sequence[tuple[Ids, Floats, Floats]], bits: int, size: int) -> NGrams:
-    """Number the nodes level by level; all but the last level are inner."""
-    numbers = np.cumsum([1, *(len(ngrams) for ngrams, _, _ in levels)])
-    inner = int(numbers[-2])
-    class_ = np.concatenate([[0], *(ngrams & ((1 << bits) - 1) for ngrams, _, _ in levels)]).astype(np.uint16)
-    log_prob = np.concatenate([[0], *(values for _, values, _ in levels)]).astype(np.float16)
+    numbers = np.cumsum([1, *(len(level.ngrams) for level in levels)])
+    class_ = np.concatenate([[0], *(level.ngrams & ((1 << bits) - 1) for level in levels)]).astype(np.uint16)
+    log_prob = np.concatenate([[0], *(level.log_prob for level in levels)]).astype(np.float16)
     children, shorter = [np.array([size])], [np.zeros(1, np.int64)]
-    for above, (ngrams, _, _) in enumerate(levels[:-1]):
-        below = levels[above + 1][0]
-        children.append(np.bincount(np.searchsorted(ngrams, below >> bits), minlength=len(ngrams)))
-        shorter.append(_shorter(ngrams, levels[:above], numbers, bits))
+    for above, level in enumerate(levels[:-1]):
+        below = levels[above + 1].ngrams
+        children.append(np.bincount(np.searchsorted(level.ngrams, below >> bits), minlength=len(level.ngrams)))
+        shorter.append(_shorter(level.ngrams, levels[:above], numbers, bits))
     first = np.append(1, 1 + np.cumsum(np.concatenate(children)))
-    back_off = np.concatenate([[0], *(share for _, _, share in levels[1:])]).astype(np.float16)
-    assert len(back_off) == inner
+    back_off = np.concatenate([[0], *(level.share for level in levels[1:])]).astype(np.float16)
     return NGrams(len(levels), size, first, class_, log_prob, back_off, np.concatenate(shorter).astype(np.uint32))
 
 
-def _shorter(ngrams: Ids, below: Sequence[tuple[Ids, Floats, Floats]], numbers: Ids, bits: int) -> Ids:
+def _shorter(ngrams: Ids, below: Sequence[Level], numbers: Ids, bits: int) -> Ids:
     """The node of each n-gram without its first graphemes: the longest that is there."""
     nodes = np.zeros(len(ngrams), np.int64)
-    for level, (known, _, _) in enumerate(below):
-        wanted = ngrams & ((1 << bits * (level + 1)) - 1)
-        place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-        nodes = np.where(known[place] == wanted, numbers[level] + place, nodes)
+    for length, level in enumerate(below, start=1):
+        known = level.ngrams
+        if len(known):
+            wanted = ngrams & ((1 << bits * length) - 1)
+            place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+            nodes = np.where(known[place] == wanted, numbers[length - 1] + place, nodes)
     return nodes

@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 
 from uncial.alphabet import BLANK
 from uncial.bundle import Bundle, load_bundle
-from uncial.config import choose, from_dict
-from uncial.decoders import DECODERS, BeamConfig, DecodedSpan
+from uncial.decoders import Decoded, DecodedSpan, Hypothesis
+from uncial.decoding import AUTO, Decoding, quality_of
 from uncial.document import Failure, GraphemeSpan, Page, Transcript
-from uncial.errors import ImageError
+from uncial.errors import ConfigError, ImageError
 from uncial.layout import find_lines
 from uncial.line_cut import cut_line
 from uncial.lineimage import line_image, source_x
-from uncial.ngram import load_ngrams
+from uncial.reliability import calibrated
 from uncial.runtime import LineImage, LogProbs, Runtime
+from uncial.text import normalise
 
 LINES_AT_ONCE = 256  # lines held in memory together and sorted by width; more would hardly save padding
 ALTERNATIVES = 3  # runners-up told for each grapheme
@@ -29,47 +30,55 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
 
     Attributes:
         bundle: the model it reads with.
+        quality: name in `decoding.QUALITIES`.
     """
 
-    def __init__(self, bundle: Bundle, runtime: Runtime, decoder: str = "best-path") -> None:
+    def __init__(self, bundle: Bundle, runtime: Runtime, quality: str = AUTO, n_best: int = 1) -> None:
         """Put together what `load` opens.
 
         Args:
             bundle: gives alphabet and preprocessing.
             runtime: runs the bundle's network.
-            decoder: name in `decoders.DECODERS`.
+            quality: name in `decoding.QUALITIES`, or "auto".
+            n_best: readings told of each line; above 1, a transcript has them.
 
         Raises:
-            ConfigError: no such decoder.
+            ConfigError: no such quality, or one that finds a single reading only.
         """
         self.bundle = bundle
-        self._runtime = runtime
-        self._decode = choose(DECODERS, "decoder", decoder)
-        # A beam without a language model gains next to nothing, so its weights come with the model.
-        known = decoder != "best-path" and bundle.language_model
-        self._language_model = load_ngrams(known) if known else None
-        self._beam = from_dict(BeamConfig, bundle.beam) if known else BeamConfig(weight=0, bonus=0)
+        self.quality = quality_of(bundle, quality)
+        self._decode = Decoding(bundle, runtime, self.quality)
+        self._n_best = n_best
+        if n_best > 1 and self.quality == "fast":
+            raise ConfigError(f"quality fast finds one reading, not {n_best}; choose balanced or best")
 
     @classmethod
     def load(
-        cls, model: Path | str | None = None, *, decoder: str = "best-path", backend: str = "auto", threads: int = 1
+        cls,
+        model: Path | str | None = None,
+        *,
+        quality: str = AUTO,
+        backend: str = "auto",
+        threads: int = 1,
+        n_best: int = 1,
     ) -> "Recognizer":
         """Open a bundle for reading.
 
         Args:
             model: folder of the bundle; None: the model that ships with Uncial.
-            decoder: name in `decoders.DECODERS`: "best-path", or "beam", which weighs readings by the bundle's language
-                model if it has one.
+            quality: "fast" (the best path), "balanced" (a beam search with the bundle's language model), "best" (the
+                same of two views of each line), or "auto": balanced if the bundle has a language model, else fast.
             backend: name in `runtime.BACKENDS`.
             threads: processor threads of one batch.
+            n_best: readings told of each line; above 1, a transcript has them.
 
         Raises:
             BundleError: the bundle is missing, damaged or of a newer version.
-            ConfigError: no such decoder or backend.
+            ConfigError: no such quality or backend, or quality fast is to give several readings.
             MissingExtraError: the backend's package is not installed.
         """
         bundle = load_bundle(model)
-        return cls(bundle, Runtime(bundle, backend, threads=threads), decoder)
+        return cls(bundle, Runtime(bundle, backend, threads=threads), quality, n_best)
 
     def read_lines(self, images: Iterable[NDArray[np.uint8]]) -> list[Transcript]:
         """Read line images.
@@ -87,10 +96,8 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         waiting = iter(images)
         while some := list(islice(waiting, LINES_AT_ONCE)):
             lines = [self._line_image(image, len(transcripts) + n) for n, image in enumerate(some, start=1)]
-            log_probs = self._runtime.log_probs(lines)
-            decoded = self._decode(log_probs, self._language_model, self._beam)
-            read = zip(some, log_probs, decoded, strict=True)
-            transcripts += [self._transcript(image, steps, spans) for image, steps, spans in read]
+            read = zip(some, self._decode(lines), strict=True)
+            transcripts += [self._transcript(image, steps, decoded) for image, (steps, decoded) in read]
         return transcripts
 
     def read_line(self, image: NDArray[np.uint8]) -> Transcript:
@@ -128,8 +135,8 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         except ImageError as error:
             raise ImageError(f"line image {number}: {error}") from error
 
-    def _transcript(self, image: NDArray[np.uint8], log_probs: LogProbs, decoded: Sequence[DecodedSpan]) -> Transcript:
-        decoded = self._without_idle_spaces(decoded)
+    def _transcript(self, image: NDArray[np.uint8], log_probs: LogProbs, found: Decoded) -> Transcript:
+        decoded = self._without_idle_spaces(found.spans)
         peaks, posteriors = peak_posteriors(log_probs, decoded)
         left, right = self._extents(decoded, image.shape)
         spans = tuple(
@@ -146,7 +153,23 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
                 decoded, peaks, posteriors, left, right, strict=True
             )
         )
-        return Transcript("".join(span.grapheme for span in spans), confidence(log_probs, posteriors), spans)
+        uncalibrated = confidence(log_probs, posteriors)
+        return Transcript(
+            "".join(span.grapheme for span in spans),
+            calibrated(uncalibrated, *self.bundle.calibration),
+            spans,
+            self._readings(found.readings) if self._n_best > 1 else (),
+            uncalibrated,
+        )
+
+    def _readings(self, readings: Sequence[Hypothesis]) -> tuple[tuple[str, float], ...]:
+        """The likeliest texts with their shares; those that differ in spaces at their ends only are one."""
+        scores = np.array([reading.score for reading in readings])
+        shares: dict[str, float] = {}
+        for reading, share in zip(readings, np.exp(scores - np.logaddexp.reduce(scores)).tolist(), strict=True):
+            text = normalise(self.bundle.alphabet.decode(reading.classes))
+            shares[text] = min(1.0, shares.get(text, 0.0) + share)
+        return tuple(shares.items())[: self._n_best]
 
     def _without_idle_spaces(self, decoded: Sequence[DecodedSpan]) -> list[DecodedSpan]:
         """The spans without spaces at either end or behind another space: no text has them, see `text.normalise`."""

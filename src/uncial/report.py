@@ -22,16 +22,15 @@ from numpy.typing import NDArray
 from uncial import __version__
 from uncial.document import Transcript
 from uncial.errors import ImageError, StorageError
-from uncial.evaluation import MOST_FREQUENT, Evaluation, Group, ReadLine, Score, worst_lines
-from uncial.metrics import aligned, pooled
+from uncial.evaluation import MOST_FREQUENT, Evaluation, Group, ReadLine, Score, told_confidences, worst_lines
+from uncial.metrics import aligned
+from uncial.reliability import bins_of, calibration_error
 from uncial.text import graphemes
 
 MARK = b"<!doctype html>\n<!-- Uncial evaluation report -->"  # how an earlier report is known
 PICTURES = 24  # worst lines shown; with pictures of some 10 kB each
 PICTURE = (96, 2400)  # pixels a picture is at most high and wide
 PICTURE_QUALITY = 70  # of WebP
-BINS = 10  # of confidence, as many lines in each
-LEAST_IN_BIN = 10  # lines; fewer say little
 LENGTH_BARS = 24  # at most
 OPEN_DOCUMENTS = 12  # more are folded away
 
@@ -188,18 +187,13 @@ def reliability(lines: Sequence[ReadLine]) -> Values | None:
 
     Returns:
         "bins": mean confidence, share of graphemes right, lines, places x and y in percent; "lowest": where both axes
-        begin; "ticks"; "gap": mean of |confidence - share right| over the lines; "mean": of the confidence minus the
-        share right. None without transcripts.
+        begin; "ticks"; "gap": mean of |confidence - share right| over the lines; "gap_before": the same of what the
+        network alone says; "mean": of the confidence minus the share right. None without transcripts.
     """
-    read = [(line.transcript.confidence, line) for line in lines if isinstance(line.transcript, Transcript)]
-    if not read:
+    found = bins_of(told_confidences(lines))
+    if not found:
         return None
-    read.sort(key=lambda pair: (pair[0], pair[1].sample.id))
-    count = min(BINS, max(1, len(read) // LEAST_IN_BIN))
-    bins = []
-    for some in (read[n * len(read) // count : (n + 1) * len(read) // count] for n in range(count)):
-        right = max(0.0, 1 - pooled(line.raw.graphemes for _, line in some).error_rate)
-        bins.append({"confidence": float(np.mean([c for c, _ in some])), "right": right, "lines": len(some)})
+    bins = [{"confidence": b.confidence, "right": b.right, "lines": b.lines} for b in found]
     lowest = min(0.9, np.floor(10 * min(min(b["confidence"], b["right"]) for b in bins)) / 10)
     for one in bins:
         one |= {"x": place(one["confidence"], 1, lowest), "y": 100 - place(one["right"], 1, lowest)}
@@ -210,7 +204,8 @@ def reliability(lines: Sequence[ReadLine]) -> Values | None:
         "bins": bins,
         "lowest": lowest,
         "ticks": [(20 * n, tick) for n, tick in enumerate(scale)],
-        "gap": float(np.average(abs(off), weights=weights)),
+        "gap": calibration_error(found),
+        "gap_before": calibration_error(bins_of(told_confidences(lines, calibrated=False))),
         "mean": float(np.average(off, weights=weights)),
     }
 

@@ -13,6 +13,10 @@ from dataclasses import dataclass, field
 
 import regex
 
+# Typeset quotes and ellipses become what transcribers of handwriting type; `_`, which plain text has for italics, goes.
+_TYPED = str.maketrans(
+    dict.fromkeys("’‘ʼ", "'") | dict.fromkeys("“”„", '"') | {"…": "...", "_": None, "\u00ad": None, "‑": "-"}
+)
 _GRAPHEME = regex.compile(r"\X")
 _SPACES = re.compile(r"\s+")
 
@@ -20,6 +24,11 @@ _SPACES = re.compile(r"\s+")
 def normalise(text: str) -> str:
     """NFC, each run of white space (no-break spaces too) one space, none at the ends."""
     return _SPACES.sub(" ", unicodedata.normalize("NFC", text)).strip()
+
+
+def typed(text: str) -> str:
+    """Printed text as transcribers of handwriting would type it: plain quotes, dots and hyphens."""
+    return text.translate(_TYPED)
 
 
 def graphemes(text: str) -> list[str]:

@@ -21,10 +21,13 @@ import torch
 
 from uncial import checkpoint
 from uncial.architecture import CRNNConfig
-from uncial.bundle import Bundle, load_bundle, save_bundle
+from uncial.bundle import Bundle, add_decoding, add_language_model, load_bundle, save_bundle
 from uncial.checkpoint import Course
 from uncial.config import from_dict, to_dict
 from uncial.errors import StorageError
+from uncial.ngram import load_ngrams
+from uncial.ngram_adapt import adapt
+from uncial.ngram_estimate import Counts
 from uncial.nn.batches import BatchMaker, plan_batches
 from uncial.nn.crnn import check_parts
 from uncial.nn.learner import Learner, one_cycle
@@ -86,9 +89,8 @@ def train(
     check_parts(config.network)  # now, since decoding the lines may take minutes
     lines = gather(samples, config, old.alphabet if old else None, synthetic)
     run = _Run(lines, config, out, watch)
-    table = lines.left_out_table().encode()
     if run.ranks.rank == 0:
-        checkpoint.write_whole(folder / "left_out.tsv", lambda file: file.write(table))
+        checkpoint.write_whole(folder / "left_out.tsv", lambda file: file.write(lines.left_out_table().encode()))
     run.tell(lines.summary())
     if old is not None:
         run.tell(take_over(old.weights, old.alphabet, run.learner.network, lines.alphabet))
@@ -96,6 +98,8 @@ def train(
     if resume:
         run.restore()
     run.go()
+    if old is not None:
+        run.take_language_along(old)
     run.quantise()
     return load_bundle(out)
 
@@ -220,6 +224,19 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
                 known = zip(measured, scaling, strict=True)
                 judged += [(image, self.training.lines[i].classes) for image, i in known]
             self.tell(quantise(load_bundle(self.out), measured, judged))
+        self.ranks.meet()
+
+    def take_language_along(self, old: Bundle) -> None:
+        """Give the bundle the language model of the one it began with, taken to the training lines if so configured."""
+        if self.ranks.rank == 0 and old.language_model:
+            real = self.lines.training[: len(self.lines.training) - self.lines.synthetic]
+            texts = [line.classes for line in real if self.config.adapt_language]
+            model = load_ngrams(old.language_model)
+            model = adapt(model, Counts.of(texts, model.order, self.lines.alphabet.size))
+            data = replace(model, graphemes=self.lines.alphabet.graphemes).to_bytes()
+            about = {**old.provenance.get("language_model", {}), "adapted_to_lines": len(texts)}
+            add_decoding(add_language_model(load_bundle(self.out), data, about), old.beam, old.calibration)
+            self.tell(f"the language model of {old.path} was taken along and adapted to {len(texts):,} lines")
         self.ranks.meet()
 
     def _some(self, lines: BatchMaker, most: int) -> range:

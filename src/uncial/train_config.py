@@ -40,6 +40,7 @@ class TrainConfig:
         precision: "auto" (bf16 where the processor gains by it) or "float32".
         device: "auto", "cpu", "cuda" or "mps".
         int8_lines: training lines by which the scales of int8 convolutions are set when the run ends; 0: none.
+        adapt_language: take the language model of a bundle that the run begins with to the text of the training lines.
         seed: of all chance.
     """
 
@@ -71,6 +72,7 @@ class TrainConfig:
     precision: str = "auto"
     device: str = "auto"
     int8_lines: int = 64
+    adapt_language: bool = True
     seed: int = 1
 
     def __post_init__(self) -> None:

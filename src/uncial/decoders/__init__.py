@@ -3,7 +3,19 @@
 from uncial.decoders.align import align
 from uncial.decoders.beam import BeamConfig, Hypothesis, beam_search
 from uncial.decoders.best_path import best_path
-from uncial.decoders.reading import DECODERS, Decoder
+from uncial.decoders.reading import DECODERS, Decoded, Decoder
+from uncial.decoders.rescore import text_log_probs
 from uncial.decoders.spans import DecodedSpan
 
-__all__ = ["DECODERS", "BeamConfig", "DecodedSpan", "Decoder", "Hypothesis", "align", "beam_search", "best_path"]
+__all__ = [
+    "DECODERS",
+    "BeamConfig",
+    "Decoded",
+    "DecodedSpan",
+    "Decoder",
+    "Hypothesis",
+    "align",
+    "beam_search",
+    "best_path",
+    "text_log_probs",
+]

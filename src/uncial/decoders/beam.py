@@ -37,8 +37,8 @@ class BeamConfig:
         blank: posterior of the blank above which a time step says nothing else.
     """
 
-    weight: float = 0.5
-    bonus: float = 0.5
+    weight: float = 0.35
+    bonus: float = 1.5
     width: int = 8
     candidates: int = 5
     least: float = -7.0

@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from uncial.document import Line, Page, Region
+from uncial.document import Line, Page, Region, Transcript
 from uncial.formats.words import has_places, line_box, outline_of, strip_on
 from uncial.geometry import Points
 from uncial.scan import Scan
@@ -61,6 +61,7 @@ def _line(line: Line, page: Page) -> dict[str, Any]:
         "text": read.text if read else None,
         "confidence": round(read.confidence, 4) if read else None,
     }
+    told |= told_readings(read) if read else {}
     if read and has_places(read):
         strip, within = strip_on(line, page), line_box(line, page)
         told["graphemes"] = [
@@ -73,6 +74,12 @@ def _line(line: Line, page: Page) -> dict[str, Any]:
             for span in read.spans
         ]
     return told
+
+
+def told_readings(transcript: Transcript) -> dict[str, Any]:
+    """The likeliest readings of a line, if they were asked for."""
+    readings = [{"text": text, "share": round(share, 4)} for text, share in transcript.readings]
+    return {"readings": readings} if readings else {}
 
 
 def _pairs(points: Points) -> list[list[float]]:

@@ -1,5 +1,6 @@
 """The files of a folder of ground truth: which there are, and what their names tell."""
 
+import lzma
 import os
 import re
 import unicodedata
@@ -36,6 +37,19 @@ def files_of(path: Path) -> list[Path]:
         folders[:] = sorted(name for name in folders if is_seen(name))
         found += [Path(folder, name) for name in sorted(names) if is_seen(name)]
     return found
+
+
+def text_of(path: Path) -> str:
+    """The running text of a .txt or .txt.xz file.
+
+    Raises:
+        GroundTruthError: it cannot be read, or is no UTF-8.
+    """
+    try:
+        data = path.read_bytes()
+        return (lzma.decompress(data) if path.suffix == ".xz" else data).decode("utf-8-sig")
+    except (OSError, lzma.LZMAError, UnicodeDecodeError, EOFError) as error:
+        raise GroundTruthError(f"{path}: cannot be read as text ({error}); save it as UTF-8") from error
 
 
 def collection_of(path: Path) -> str:

@@ -3,7 +3,6 @@
 Texts follow `docs/text-policy.md`: what is written is what is to be read, and `^` before a raised ending is not read.
 """
 
-import lzma
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -14,13 +13,9 @@ import numpy as np
 from faker import Faker
 
 from uncial.errors import GroundTruthError
-from uncial.sources.files import files_of
-from uncial.text import normalise
+from uncial.sources.files import files_of, text_of
+from uncial.text import normalise, typed
 
-# Typeset quotes and ellipses become what transcribers of handwriting type; `_`, which plain text has for italics, goes.
-_TYPED = str.maketrans(
-    dict.fromkeys("’‘ʼ", "'") | dict.fromkeys("“”„", '"') | {"…": "...", "_": None, "\u00ad": None, "‑": "-"}
-)
 LOCALES = {
     "en": ("en_GB", "en_US"),
     "fr": ("fr_FR", "fr_BE"),
@@ -120,12 +115,7 @@ def read_corpora(paths: Sequence[Path]) -> list[Corpus]:
 
 
 def _corpus(path: Path) -> Corpus:
-    try:
-        data = path.read_bytes()
-        data = lzma.decompress(data) if path.suffix == ".xz" else data
-        text = data.decode("utf-8").translate(_TYPED)
-    except (OSError, lzma.LZMAError, UnicodeDecodeError, EOFError) as error:
-        raise GroundTruthError(f"{path}: cannot be read as text ({error}); save it as UTF-8") from error
+    text = typed(text_of(path))
     if len(text) < 200:
         raise GroundTruthError(f"{path}: has {len(text)} characters; lines are cut from texts of 200 or more")
     language = path.name[:2].lower()

@@ -1,0 +1,138 @@
+"""Line images to readings, at one of three qualities: what is read how often, and what weighs the readings.
+
+- fast: the best path, no language model.
+- balanced: a beam search with the bundle's language model.
+- best: two views of each line are searched with a wide beam, and all readings found are weighed by both views.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from uncial.bundle import Bundle
+from uncial.config import choose, from_dict
+from uncial.decoders import DECODERS, BeamConfig, Decoded, Hypothesis, align, text_log_probs
+from uncial.ngram import EDGE, NGrams, load_ngrams
+from uncial.runtime import LineImage, LogProbs, Runtime
+
+AUTO = "auto"  # balanced where the bundle has a language model, else fast
+WEIGHED = 8  # readings of each view; those behind hardly ever win
+INFEASIBLE = -1e20  # log-probability of a text that the time steps are too few for
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How much work goes into a line.
+
+    Attributes:
+        decoder: name in `decoders.DECODERS`.
+        stretches: widths of the views besides the line image itself, as factors of its width.
+        width: of the beam at least, whatever the bundle says.
+    """
+
+    decoder: str
+    stretches: tuple[float, ...] = ()
+    width: int = 0
+
+
+QUALITIES = {
+    "fast": Quality("best-path"),
+    "balanced": Quality("beam"),
+    "best": Quality("beam", (1.08,), 16),
+}
+
+
+def quality_of(bundle: Bundle, name: str) -> str:
+    """The name in `QUALITIES` that is meant, `AUTO` resolved.
+
+    Raises:
+        ConfigError: there is none of this name.
+    """
+    if name == AUTO:
+        return "balanced" if bundle.language_model else "fast"
+    choose({AUTO: None, **QUALITIES}, "quality", name)
+    return name
+
+
+class Decoding:
+    """Reads line images as a bundle does at some quality."""
+
+    def __init__(self, bundle: Bundle, runtime: Runtime, quality: str = AUTO) -> None:
+        """Load the language model, if the quality asks for one and the bundle has it.
+
+        Args:
+            bundle: gives language model and settings of the beam.
+            runtime: runs its network.
+            quality: name in `QUALITIES`, or "auto".
+
+        Raises:
+            BundleError: the language model is damaged.
+            ConfigError: no such quality, or wrong settings in the bundle.
+        """
+        self._runtime = runtime
+        self._quality = QUALITIES[quality_of(bundle, quality)]
+        self._decode = DECODERS[self._quality.decoder]
+        known = self._quality.decoder != "best-path" and bundle.language_model
+        self._model = load_ngrams(known) if known else None
+        # A beam without a language model gains next to nothing, so its weights come with the model.
+        beam = from_dict(BeamConfig, bundle.beam) if known else BeamConfig(weight=0, bonus=0)
+        self._beam = replace(beam, width=max(beam.width, self._quality.width))
+
+    def __call__(self, lines: Sequence[LineImage]) -> list[tuple[LogProbs, Decoded]]:
+        """Read lines.
+
+        Args:
+            lines: uint8 (height, W) each, as `lineimage.line_image` makes them.
+
+        Returns:
+            For each, (T, C) natural-log posteriors of the line as it is, and what was decoded.
+        """
+        views = [
+            self._runtime.log_probs([stretched(line, f) for line in lines]) for f in (1.0, *self._quality.stretches)
+        ]
+        decoded = [self._decode(view, self._model, self._beam) for view in views]
+        if len(views) == 1:
+            return list(zip(views[0], decoded[0], strict=True))
+        together = zip(zip(*views, strict=True), zip(*decoded, strict=True), strict=True)
+        return [(view[0], weighed(view, found, self._model, self._beam)) for view, found in together]
+
+
+def stretched(line: LineImage, factor: float) -> LineImage:
+    """A line image (H, W) made wider, or narrower with a factor below 1."""
+    height, width = line.shape
+    if factor == 1.0 or not width:
+        return line
+    return cv2.resize(line, (max(1, round(factor * width)), height), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+
+
+def weighed(views: Sequence[LogProbs], found: Sequence[Decoded], model: NGrams | None, config: BeamConfig) -> Decoded:
+    """Rank what was found in all views of a line by all of them.
+
+    Args:
+        views: (T, C) natural-log posteriors of each view; T may differ.
+        found: in each view.
+        model: the language model, or None.
+        config: its weight and the bonus.
+    """
+    texts = list(dict.fromkeys(reading.classes for decoded in found for reading in decoded.readings[:WEIGHED]))
+    seen = np.stack([text_log_probs(view, texts) for view in views])
+    score = seen.mean(axis=0) + config.bonus * np.array([len(text) for text in texts])
+    if model and config.weight:
+        score += config.weight * language_scores(model, texts)
+    score[seen[0] < INFEASIBLE] = -np.inf  # it could not be laid along the line
+    order = [int(n) for n in np.argsort(-score, kind="stable") if np.isfinite(score[n])]
+    readings = [Hypothesis(texts[n], float(score[n])) for n in order]
+    return Decoded(align(views[0], readings[0].classes), readings)
+
+
+def language_scores(model: NGrams, texts: Sequence[Sequence[int]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """(n,) natural-log probabilities of whole texts, their ends included."""
+    score, contexts = np.zeros(len(texts)), np.full(len(texts), model.start)
+    for place in range(max(map(len, texts)) + 1):
+        rows = np.array([n for n, text in enumerate(texts) if place <= len(text)])
+        classes = np.array([texts[n][place] if place < len(texts[n]) else EDGE for n in rows])
+        log_probs, contexts[rows] = model.step(contexts[rows], classes)
+        score[rows] += log_probs
+    return score

@@ -1,0 +1,166 @@
+"""Finds how a bundle decodes best: weight of its language model, bonus, width of the beam, and calibration.
+
+The network runs once over each validation line. Settings are chosen on every other line and judged on the rest.
+"""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from uncial.bundle import Bundle, add_decoding
+from uncial.decoders import DECODERS, BeamConfig, beam_search, best_path
+from uncial.errors import BundleError, GroundTruthError, ImageError
+from uncial.lineimage import line_image
+from uncial.metrics import EditCounts, count_edits, pooled
+from uncial.ngram import NGrams, load_ngrams
+from uncial.recognizer import confidence, peak_posteriors
+from uncial.reliability import bins_of, calibrated, calibration_error, fit
+from uncial.runtime import LineImage, LogProbs, Runtime
+from uncial.sources import Sample, split_of
+from uncial.text import reading_text
+
+WEIGHTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
+BONUSES = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
+WIDTHS = (4, 8, 16)
+TOLERATED = 1.03  # a narrower beam may have so many times the errors of the best
+LINES_AT_ONCE = 64
+
+Progress = Callable[[int, int], None]
+KnownLine = tuple[list[int], LogProbs]  # classes of the ground truth, and what the network gives
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One way to decode.
+
+    Attributes:
+        beam: None: the best path.
+        cer: a fraction.
+        milliseconds: of processor time for a line, without the network.
+    """
+
+    beam: BeamConfig | None
+    cer: float
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """What was found.
+
+    Attributes:
+        trials: on the lines for choosing, in the order they were made.
+        judged: best path and the chosen settings, on the other lines.
+        calibration: temperature and shift of confidences.
+        errors: expected calibration error of the other lines, before and after.
+        lines: for choosing, and for judging.
+    """
+
+    trials: tuple[Trial, ...]
+    judged: tuple[Trial, Trial]
+    calibration: tuple[float, float]
+    errors: tuple[float, float]
+    lines: tuple[int, int]
+
+
+def tune(
+    bundle: Bundle, samples: Sequence[Sample], most: int = 600, progress: Progress = lambda done, total: None
+) -> Tuned:
+    """Find the settings and write them into the bundle.
+
+    Args:
+        bundle: with a language model.
+        samples: lines of split "val" are taken.
+        most: lines taken, drawn at random; always the same.
+        progress: is called with the lines that the network has read and their total.
+
+    Raises:
+        BundleError: the bundle has no language model.
+        GroundTruthError: there are fewer than two lines of split "val" that can be read.
+        StorageError: the bundle could not be written; it is as it was.
+    """
+    if bundle.language_model is None:
+        raise BundleError(f"{bundle.path}: has no language model; make one with: uncial lm TEXT --into {bundle.path}")
+    model = load_ngrams(bundle.language_model)
+    lines = network_outputs(bundle, samples, most, progress)
+    if len(lines) < 2:
+        raise GroundTruthError(f"{len(lines)} lines of split 'val' can be read; give ground truth that has some")
+    choosing, judging = lines[::2], lines[1::2]
+    trials = search(choosing, model)
+    best = min(trial.cer for trial in trials) * TOLERATED
+    chosen = min((t for t in trials if t.cer <= best), key=lambda t: (t.beam.width if t.beam else 0, t.cer)).beam
+    assert chosen, "the search tries beams only"
+    calibration = fit(confidences(choosing, model, chosen))
+    judged = tried(judging, None, None), tried(judging, model, chosen)
+    before = confidences(judging, model, chosen)
+    after = [(calibrated(sure, *calibration), edits) for sure, edits in before]
+    errors = calibration_error(bins_of(before)), calibration_error(bins_of(after))
+    beam = {"weight": chosen.weight, "bonus": chosen.bonus, "width": chosen.width}
+    add_decoding(bundle, beam, calibration)
+    return Tuned(tuple(trials), judged, calibration, errors, (len(choosing), len(judging)))
+
+
+def network_outputs(bundle: Bundle, samples: Sequence[Sample], most: int, progress: Progress) -> list[KnownLine]:
+    """Validation lines with their log-probabilities, in a random order that is always the same."""
+    known = [s for s in samples if split_of(s) == "val" and not s.flaw and not reading_text(s.text).reason]
+    random.Random(1).shuffle(known)
+    runtime, lines = Runtime(bundle), list[KnownLine]()
+    known = known[:most]
+    for start in range(0, len(known), LINES_AT_ONCE):
+        images: list[LineImage] = []
+        classes: list[list[int]] = []
+        for sample in known[start : start + LINES_AT_ONCE]:
+            try:
+                images.append(line_image(sample.image(), bundle.line_image))
+            except ImageError:
+                continue  # `uncial data check` tells of it
+            classes.append(bundle.alphabet.encode(reading_text(sample.text).text, unknown=bundle.alphabet.size))
+        lines += zip(classes, runtime.log_probs(images), strict=True)
+        progress(min(start + LINES_AT_ONCE, len(known)), len(known))
+    return lines
+
+
+def tried(lines: Sequence[KnownLine], model: NGrams | None, beam: BeamConfig | None) -> Trial:
+    """Decode lines in one way."""
+    ordered = sorted(lines, key=lambda line: len(line[1]))  # a beam waits for the longest line beside it
+    started = time.process_time()
+    read: list[Sequence[int]] = []
+    for start in range(0, len(ordered), LINES_AT_ONCE):
+        some = [log_probs for _, log_probs in ordered[start : start + LINES_AT_ONCE]]
+        if beam is None:
+            read += [[span.class_ for span in best_path(line)] for line in some]
+        else:
+            read += [readings[0].classes for readings in beam_search(some, model, beam)]
+    milliseconds = (time.process_time() - started) / len(lines) * 1e3
+    edits = pooled(count_edits(classes, list(found)) for (classes, _), found in zip(ordered, read, strict=True))
+    return Trial(beam, edits.error_rate, milliseconds)
+
+
+def search(lines: Sequence[KnownLine], model: NGrams) -> list[Trial]:
+    """Change one setting at a time, as long as it helps; then try the widths."""
+    trials: dict[BeamConfig, Trial] = {}
+
+    def cer(beam: BeamConfig) -> float:
+        if beam not in trials:
+            trials[beam] = tried(lines, model, beam)
+        return trials[beam].cer
+
+    best, before = BeamConfig(weight=0.4, bonus=1.5), None
+    while best != before:
+        before = best
+        best = min((replace(best, weight=weight) for weight in WEIGHTS), key=cer)
+        best = min((replace(best, bonus=bonus) for bonus in BONUSES), key=cer)
+    for width in WIDTHS:
+        cer(replace(best, width=width))
+    return list(trials.values())
+
+
+def confidences(lines: Sequence[KnownLine], model: NGrams, beam: BeamConfig) -> list[tuple[float, EditCounts]]:
+    """How sure the network is of each line, not yet calibrated, and how well it was read."""
+    told = []
+    decoded = DECODERS["beam"]([log_probs for _, log_probs in lines], model, beam)
+    for (classes, log_probs), found in zip(lines, decoded, strict=True):
+        sure = confidence(log_probs, peak_posteriors(log_probs, found.spans)[1])
+        told.append((sure, count_edits(classes, [span.class_ for span in found.spans])))
+    return told
