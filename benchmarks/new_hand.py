@@ -4,7 +4,8 @@
 
 Each point is the recipe `new-hand` from the same bundle on that many training lines of one collection, drawn at random
 so that fewer lines are part of more; what it chooses by is held out of them. The CER is pooled over all lines of split
-`val`, best path, read by the bundle as anyone would. A point that stands in the output folder is not made again, so a
+`val`, best path, read by the bundle as anyone would; where it has a language model, the table of numbers tells that of
+quality "balanced", too. A point that stands in the output folder is not made again, so a
 run that was stopped goes on; another `--set`, budget or model needs another folder.
 """
 
@@ -63,6 +64,10 @@ def point(args, data, count):
     found, spare = (
         evaluate(recognizer, lines, split="all") for lines in (val, shuffled(samples)[max(COUNTS) :][:SPARE])
     )
+    spoken = None
+    if bundle.language_model:  # adapted to the same lines
+        balanced = evaluate(Recognizer.load(bundle.path, quality="balanced"), val, split="all")
+        spoken = round(balanced.overall.every_line.cer.value, 5)
     course = bundle.provenance.get("course", {}) if count else {}
     return {
         "collection": data.stem,
@@ -70,6 +75,7 @@ def point(args, data, count):
         "cer": round(found.overall.every_line.cer.value, 5),
         "wer": round(found.overall.every_line.wer.value, 5),
         "val_lines": len(found.lines),
+        "balanced_cer": spoken,
         "spare_cer": round(spare.overall.every_line.cer.value, 5),
         "seconds": round(seconds, 1),
         "cpu_seconds": round(cpu, 1),
