@@ -44,7 +44,7 @@ def test_lines_are_read_as_before_and_it_says_so(
 ) -> None:
     told = quantise(bundle, [image for image, _ in judged], judged)
     assert "faster" in told
-    assert "4 validation lines" in told
+    assert "on 4 lines" in told
     texts = [t.text for t in Recognizer.load(bundle.path).read_lines([line.image for line in drawn_lines])]
     assert texts == [line.text for line in drawn_lines]
 

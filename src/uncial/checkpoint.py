@@ -33,6 +33,8 @@ class Course:
         best_cer: lowest validation CER, as a fraction; None before the first validation.
         cer: of the last validation.
         skipped: steps whose loss or gradient was not finite.
+        stale: validations since the best one.
+        start_cer: of what the run began with, where that was read; nothing that reads worse is kept.
     """
 
     step: int = 0
@@ -43,6 +45,22 @@ class Course:
     best_cer: float | None = None
     cer: float | None = None
     skipped: int = 0
+    stale: int = 0
+    start_cer: float | None = None
+
+    def judge(self, cer: float, tolerance: float) -> bool:
+        """Note the CER of a validation; whether that network is to be kept.
+
+        Args:
+            cer: as a fraction.
+            tolerance: share of the best CER by which it may lie above, though never above the start's.
+        """
+        if self.best_cer is None or cer < self.best_cer:
+            self.best_cer, self.stale = cer, 0
+            return True
+        self.stale += 1
+        worst = self.best_cer * (1 + tolerance)
+        return tolerance > 0 and cer <= (worst if self.start_cer is None else min(worst, self.start_cer))
 
 
 def run_folder(out: Path) -> Path:

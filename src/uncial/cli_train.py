@@ -10,6 +10,7 @@ from uncial.cli_options import Data, needs_extra
 from uncial.errors import ConfigError
 
 if TYPE_CHECKING:
+    from uncial.sources import Sample
     from uncial.train_config import TrainConfig
 
 Settings = Annotated[
@@ -27,6 +28,15 @@ def train(
     ] = None,
     minutes: Annotated[float | None, typer.Option(metavar="M", help="Budget in minutes of wall time.")] = None,
     epochs: Annotated[int | None, typer.Option(metavar="E", help="Budget in passes over the lines.")] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Settings that go together: standard, or new-hand for few lines. Without it: new-hand with --from and "
+            "at most 1,000 lines to learn from, else standard.",
+            show_default=False,
+        ),
+    ] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings in TOML.")] = None,
     settings: Settings = None,
     synthetic: Annotated[
@@ -40,12 +50,12 @@ def train(
     Learns from the lines of split `train` and chooses by those of split `val`; lines without a split are shared out
     by page. Checkpoint, log and list of left-out lines go into the folder BUNDLE.run.
     """
-    chosen, changes = training_settings(config, settings or (), minutes, epochs)
     from uncial.screen import TrainingScreen, show_trained
     from uncial.sources import read_samples
 
-    samples = read_samples(data)
-    drawn = read_samples(synthetic) if synthetic else []
+    samples, drawn = read_samples(data), read_samples(synthetic) if synthetic else []
+    recipe = recipe or recipe_for(samples, start)
+    chosen, changes = training_settings(config, settings or (), minutes, epochs, recipe)
     how: dict[str, Any] = {"synthetic": drawn, "start": start, "changes": changes, "resume": resume}
     with needs_extra("train", "training", "torch", "onnx"):
         from uncial.train import train as run
@@ -58,9 +68,9 @@ def train(
 
 
 def training_settings(
-    config: Path | None, settings: Sequence[str], minutes: float | None, epochs: int | None
+    config: Path | None, settings: Sequence[str], minutes: float | None, epochs: int | None, recipe: str = "standard"
 ) -> tuple["TrainConfig", dict[str, Any]]:
-    """The settings of a training: defaults, then the TOML file, then `--set`, then the budget.
+    """The settings of a training: defaults, then the recipe, the TOML file, `--set`, then the budget.
 
     Returns:
         All settings, and those of the network that were given and not left at their defaults.
@@ -69,17 +79,31 @@ def training_settings(
         ConfigError: a setting that does not exist or is out of range, or two budgets.
     """
     from uncial.config import from_dict, merge, read_toml
+    from uncial.recipes import with_recipe
     from uncial.train_config import TrainConfig
 
     if minutes is not None and epochs is not None:
         raise ConfigError("--minutes and --epochs: a training has one budget; leave one of them out")
-    values = merge(read_toml(config) if config else {}, settings)
+    values = merge(with_recipe(recipe, read_toml(config) if config else {}), settings)
     budget: dict[str, Any] = {}
     if minutes is not None:
         budget = {"minutes": minutes}
     elif epochs is not None:
         budget = {"minutes": 0.0, "epochs": epochs}
     return from_dict(TrainConfig, values | budget), values.get("network", {})
+
+
+def recipe_for(samples: "Sequence[Sample]", start: Path | None) -> str:
+    """The recipe of who names none: that for few lines, if a bundle is to learn from few; that is told."""
+    from uncial.recipes import FEW
+    from uncial.screen import show_note
+    from uncial.sources import split_of
+
+    lines = sum(split_of(sample) != "test" for sample in samples)
+    if start is None or lines > FEW:
+        return "standard"
+    show_note(f"{lines:,} lines: learning by the recipe new-hand, made for few; for the usual one, --recipe standard")
+    return "new-hand"
 
 
 def kept(out: Path) -> str:

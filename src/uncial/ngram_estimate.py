@@ -148,7 +148,7 @@ def _level(model: NGrams, parents: Ids, counted: tuple[Ids, Floats], once: float
     known = np.repeat(np.isin(contexts, parents), number)
     ngrams, counts = ngrams[known], counts[known]
     room, kinds = room[known], np.repeat(kinds, number)[known]
-    shorter = np.exp(_lower(model, ngrams, bits))
+    shorter = np.exp(lower_log_probs(model, ngrams, bits))
     stays = counts * np.log1p(counts / (kinds * shorter)) >= least
     ngrams, counts = ngrams[stays], counts[stays]
     room, kinds, shorter = room[stays], kinds[stays], shorter[stays]
@@ -160,7 +160,7 @@ def _level(model: NGrams, parents: Ids, counted: tuple[Ids, Floats], once: float
     return Level(ngrams, log_prob.astype(np.float32), share.astype(np.float32))
 
 
-def _lower(model: NGrams, ngrams: Ids, bits: int) -> NDArray[np.float64]:
+def lower_log_probs(model: NGrams, ngrams: Ids, bits: int) -> NDArray[np.float64]:
     """Log-probability of each n-gram's last class behind all others but the first."""
     log_probs = np.empty(len(ngrams))
     for start in range(0, len(ngrams), _WINDOWS_AT_ONCE):

@@ -35,7 +35,7 @@ def quantise(bundle: Bundle, measured: Sequence[LineImage], judged: Sequence[tup
         return "the network has no convolutions that int8 could make faster"
     quick = add_int8_graph(bundle, int8_graph(graph, bundle.weights, _ranges(bundle, graph, names, measured)))
     before, after = (_cer(Runtime(quick, backend), judged) for backend in ("onnx", "onnx-int8"))
-    told = f"CER {after:.2%} with int8 convolutions, {before:.2%} without, on {len(judged):,} validation lines"
+    told = f"CER {after:.2%} with int8 convolutions, {before:.2%} without, on {len(judged):,} lines"
     if after > before + ALLOWED:
         without_int8_graph(quick)
         return f"{told}: too much is lost, reading stays with the slower graph"

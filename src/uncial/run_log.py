@@ -1,7 +1,9 @@
-"""How a training went: `log.csv` in the run's folder, and TensorBoard's events where the extra is installed."""
+"""What a training tells while it goes on, and its `log.csv`; TensorBoard's events too where the extra is installed."""
 
 import csv
 import io
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,36 @@ from uncial.errors import StorageError
 FILE = "log.csv"
 COLUMNS = ("step", "epoch", "lines", "seconds", "loss", "lines_per_second", "learning_rate", "cer")
 CURVES = ("loss", "lines_per_second", "learning_rate", "cer")  # drawn against the step
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a run tells while it goes on.
+
+    Attributes:
+        step: optimiser steps so far.
+        epoch: passes over the training lines, with the fraction of the present one.
+        done: share of the budget that is used, 0 to 1.
+        loss: mean over the last steps, nats per grapheme; nan before the first.
+        lines_per_second: lines learned from per second of wall time, over the last steps.
+        seconds_left: of the budget, as far as can be told; None before that.
+        cer: of the last validation, as a fraction; None before the first.
+        best_cer: the lowest so far.
+        note: a sentence worth keeping on the screen, or "".
+    """
+
+    step: int
+    epoch: float
+    done: float
+    loss: float
+    lines_per_second: float
+    seconds_left: float | None
+    cer: float | None
+    best_cer: float | None
+    note: str = ""
+
+
+Watch = Callable[[Progress], None]
 
 
 class RunLog:

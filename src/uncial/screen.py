@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from uncial.ground_truth import Converted, GroundTruthCheck, LeftOut
     from uncial.language import Learned
     from uncial.ngram import NGrams
-    from uncial.train import Progress
+    from uncial.run_log import Progress
     from uncial.tune import Tuned
 
 PLAIN_WIDTH = 120  # characters, where the output is no terminal

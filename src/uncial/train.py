@@ -9,8 +9,9 @@ checkpoint, so a killed run goes on as if nothing had happened.
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,10 +21,13 @@ import torch
 
 from uncial import checkpoint
 from uncial.architecture import CRNNConfig
-from uncial.bundle import Bundle, load_bundle, save_bundle
+from uncial.bundle import Bundle, add_decoding, add_language_model, load_bundle, save_bundle
 from uncial.checkpoint import Course
 from uncial.config import from_dict, to_dict
 from uncial.errors import StorageError
+from uncial.ngram import load_ngrams
+from uncial.ngram_adapt import adapt
+from uncial.ngram_estimate import Counts
 from uncial.nn.batches import BatchMaker, plan_batches
 from uncial.nn.crnn import check_parts
 from uncial.nn.learner import Learner, one_cycle
@@ -31,43 +35,13 @@ from uncial.nn.onnx_graph import onnx_graph
 from uncial.nn.parallel import Ranks
 from uncial.nn.takeover import take_over
 from uncial.quantise import quantise
-from uncial.run_log import RunLog
+from uncial.run_log import Progress, RunLog, Watch
 from uncial.sources import Sample
 from uncial.train_config import TrainConfig
 from uncial.training_lines import TrainingLines, gather
 
 LOG_MINUTES = 1.0
 RECENT = 50  # steps over which loss and speed are told
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What a run tells while it goes on.
-
-    Attributes:
-        step: optimiser steps so far.
-        epoch: passes over the training lines, with the fraction of the present one.
-        done: share of the budget that is used, 0 to 1.
-        loss: mean over the last steps, nats per grapheme; nan before the first.
-        lines_per_second: lines learned from per second of wall time, over the last steps.
-        seconds_left: of the budget, as far as can be told; None before that.
-        cer: of the last validation, as a fraction; None before the first.
-        best_cer: the lowest so far.
-        note: a sentence worth keeping on the screen, or "".
-    """
-
-    step: int
-    epoch: float
-    done: float
-    loss: float
-    lines_per_second: float
-    seconds_left: float | None
-    cer: float | None
-    best_cer: float | None
-    note: str = ""
-
-
-Watch = Callable[[Progress], None]
 
 
 def train(
@@ -115,9 +89,8 @@ def train(
     check_parts(config.network)  # now, since decoding the lines may take minutes
     lines = gather(samples, config, old.alphabet if old else None, synthetic)
     run = _Run(lines, config, out, watch)
-    table = lines.left_out_table().encode()
     if run.ranks.rank == 0:
-        checkpoint.write_whole(folder / "left_out.tsv", lambda file: file.write(table))
+        checkpoint.write_whole(folder / "left_out.tsv", lambda file: file.write(lines.left_out_table().encode()))
     run.tell(lines.summary())
     if old is not None:
         run.tell(take_over(old.weights, old.alphabet, run.learner.network, lines.alphabet))
@@ -125,6 +98,8 @@ def train(
     if resume:
         run.restore()
     run.go()
+    if old is not None:
+        run.take_language_along(old)
     run.quantise()
     return load_bundle(out)
 
@@ -146,19 +121,19 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
 
     @property
     def done(self) -> float:
-        """Share of the budget that is used, 0 to 1."""
+        """Share of the budget that is used, 0 to 1; 1 also where patience has run out."""
+        if self.config.patience and self.course.stale >= self.config.patience:
+            return 1.0
         if self.config.minutes:
             return min(1.0, self.course.seconds / (self.config.minutes * 60))
         return min(1.0, self.course.lines / (self.config.epochs * self.epoch_lines))
 
     def go(self) -> None:
         """Learn until the budget is used, with validations, checkpoints and the log on the way."""
-        if self.ranks.rank == 0:
-            self.run_log = RunLog(self.folder, self.course.step or None)
+        self.begin()
         minutes = {self.log: LOG_MINUTES, self.validate: self.config.validate_minutes}
         minutes[self.save] = self.config.checkpoint_minutes  # last, so that it holds what the validation found
         last = dict.fromkeys(minutes, self.course.seconds)
-        self.clock = time.monotonic()
         while self.done < 1:
             for _ in self.through_plan():
                 self.tell()
@@ -174,6 +149,15 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         self.save()
         if self.ranks.rank == 0:
             self.run_log.close()
+
+    def begin(self) -> None:
+        """Open the log and start the clock; keep what the run begins with, if a validation has to beat it."""
+        if self.ranks.rank == 0:
+            self.run_log = RunLog(self.folder, self.course.step or None)
+        self.clock = time.monotonic()
+        if self.config.keep_start and not self.course.step:
+            self.validate()
+            self.course.start_cer = self.course.cer
 
     def through_plan(self) -> Iterator[None]:
         """What is left of the present epoch, step by step."""
@@ -195,16 +179,15 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
             yield
 
     def validate(self) -> None:
-        """Read validation lines with the averaged weights; keep them as the bundle if none were better."""
+        """Read validation lines with the averaged weights; keep them as the bundle if none were better, or hardly."""
         if self.ranks.rank == 0:
             chosen = self._some(self.validation, self.config.validation_lines)
             cer = self.course.cer = self.learner.read(self.validation, chosen).error_rate
-            if self.course.best_cer is None or cer < self.course.best_cer or not self.out.exists():
-                self.course.best_cer = cer
+            if self.course.judge(cer, self.config.tolerance) or not self.out.exists():
                 self.keep()
             self.log(cer)
             self.tell(f"step {self.course.step:,}: validation CER {cer:.2%}")
-        self.ranks.meet()
+        self.course.stale = int(self.ranks.agree(self.course.stale))
 
     def keep(self) -> None:
         """Write the averaged network as the bundle."""
@@ -221,19 +204,39 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         average = self.learner.average
         weights = {name: value.float().cpu().numpy() for name, value in average.state_dict().items()}
         config = self.config
-        save_bundle(
-            self.out, config.network, self.lines.alphabet, config.line_image, facts, weights, onnx_graph(average)
-        )
+        save_bundle(self.out, config.network, self.lines.alphabet, config.line_image, facts, weights, self.graph)
+
+    @cached_property
+    def graph(self) -> bytes:
+        """The ONNX graph of every bundle that the run keeps: names and shapes of the weights alone decide it."""
+        return onnx_graph(self.learner.average)
 
     def quantise(self) -> None:
         """Give the bundle its int8 graph, with scales from training lines, judged by validation lines."""
         if self.ranks.rank == 0 and self.config.int8_lines:
-            measured = [self.training.line_image(i) for i in self._some(self.training, self.config.int8_lines)]
+            scaling = self._some(self.training, self.config.int8_lines)
+            measured = [self.training.line_image(i) for i in scaling]
             judged = [
                 (self.validation.line_image(i), self.validation.lines[i].classes)
                 for i in self._some(self.validation, self.config.validation_lines)
             ]
+            if len(judged) < self.config.int8_lines:  # too few to tell a tenth of a point
+                known = zip(measured, scaling, strict=True)
+                judged += [(image, self.training.lines[i].classes) for image, i in known]
             self.tell(quantise(load_bundle(self.out), measured, judged))
+        self.ranks.meet()
+
+    def take_language_along(self, old: Bundle) -> None:
+        """Give the bundle the language model of the one it began with, taken to the training lines if so configured."""
+        if self.ranks.rank == 0 and old.language_model:
+            real = self.lines.training[: len(self.lines.training) - self.lines.synthetic]
+            texts = [line.classes for line in real if self.config.adapt_language]
+            model = load_ngrams(old.language_model)
+            model = adapt(model, Counts.of(texts, model.order, self.lines.alphabet.size))
+            data = replace(model, graphemes=self.lines.alphabet.graphemes).to_bytes()
+            about = {**old.provenance.get("language_model", {}), "adapted_to_lines": len(texts)}
+            add_decoding(add_language_model(load_bundle(self.out), data, about), old.beam, old.calibration)
+            self.tell(f"the language model of {old.path} was taken along and adapted to {len(texts):,} lines")
         self.ranks.meet()
 
     def _some(self, lines: BatchMaker, most: int) -> range:

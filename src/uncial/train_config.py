@@ -19,21 +19,28 @@ class TrainConfig:
         epochs: budget in passes over the training lines, where `minutes` is 0.
         batch_lines: lines of typical width in a batch.
         learning_rate: peak of the one-cycle schedule.
+        backbone_rate: of the backbone's learning rate to that of all else; 0 leaves the backbone as it was.
+        batch_statistics: normalise by each batch and go on averaging its statistics; off, by those that are there.
         warmup: share of the budget in which the rate rises to its peak.
         weight_decay: of AdamW, on filters and matrices only.
         clip: longest gradient.
         averaging: decay a step of the moving average of the weights, which is what validates and is kept.
         shortcut_weight: share of the shortcut head in the loss.
         synthetic_share: of the lines of each epoch, taken from the synthetic ones, others in each; 0 uses none.
+        held_out: share of the lines, at least 3, to choose by where no line is of split "val"; 0: some pages.
         rarest: graphemes that occur less often are left out of the alphabet, and their lines out of training.
         validation_lines: at most so many are read in a validation, spread evenly; 0: all.
         validate_minutes: between validations.
+        keep_start: validate before the first step, so that nothing is kept that reads worse than what was begun with.
+        tolerance: a later network is kept if its CER is at most by this share above the best; few lines tell no closer.
+        patience: end after so many validations without a new best; 0: use the whole budget.
         checkpoint_minutes: between checkpoints.
         memory_gb: decoded line images are kept in memory up to this.
         threads: of PyTorch; 0 leaves it to choose.
         precision: "auto" (bf16 where the processor gains by it) or "float32".
         device: "auto", "cpu", "cuda" or "mps".
         int8_lines: training lines by which the scales of int8 convolutions are set when the run ends; 0: none.
+        adapt_language: take the language model of a bundle that the run begins with to the text of the training lines.
         seed: of all chance.
     """
 
@@ -44,21 +51,28 @@ class TrainConfig:
     epochs: int = 40
     batch_lines: int = 16
     learning_rate: float = 1e-3
+    backbone_rate: float = 1.0
+    batch_statistics: bool = True
     warmup: float = 0.06
     weight_decay: float = 1e-2
     clip: float = 5.0
     averaging: float = 0.999
     shortcut_weight: float = 0.1
     synthetic_share: float = 0.3
+    held_out: float = 0.0
     rarest: int = 1
     validation_lines: int = 2000
     validate_minutes: float = 10.0
+    keep_start: bool = False
+    tolerance: float = 0.0
+    patience: int = 0
     checkpoint_minutes: float = 4.0
     memory_gb: float = 4.0
     threads: int = 0
     precision: str = "auto"
     device: str = "auto"
     int8_lines: int = 64
+    adapt_language: bool = True
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -73,6 +87,7 @@ class TrainConfig:
         if self.batch_lines < 1 or not self.clip or self.seed >= 2**32:
             raise ValueError("batch_lines is at least 1, clip above 0, and seed below 2**32")
         shares = {"averaging": self.averaging, "warmup": self.warmup, "synthetic_share": self.synthetic_share}
+        shares["held_out"] = self.held_out
         beyond = [name for name, share in shares.items() if not 0 <= share < 1]
         if beyond:
             raise ValueError(f"{', '.join(beyond)} lies in [0, 1)")

@@ -19,6 +19,8 @@ from uncial.sources import Sample, split_of
 from uncial.text import reading_text
 from uncial.train_config import TrainConfig
 
+LEAST_HELD_OUT = 3  # lines; fewer tell nothing
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingLines:
@@ -83,10 +85,8 @@ def gather(
     Raises:
         GroundTruthError: no training or no validation line is left, or two lines have the same id.
     """
-    chosen = {
-        "train": [*(s for s in samples if split_of(s) == "train"), *synthetic],
-        "val": [s for s in samples if split_of(s) == "val"],
-    }
+    chosen = _by_split(samples, config.held_out)
+    chosen["train"] += synthetic
     left_out: list[tuple[str, str]] = []
     texts = {}
     both = (*chosen["train"], *chosen["val"])
@@ -124,6 +124,19 @@ def gather(
         raise GroundTruthError("all lines to learn from are synthetic; name them as ground truth, or add real ones")
     sources = _sources(usable["train"])
     return TrainingLines(usable["train"], usable["val"], alphabet, tuple(left_out), sources, count)
+
+
+def _by_split(samples: Sequence[Sample], held_out: float) -> dict[str, list[Sample]]:
+    """Lines of split "train" and "val"; if none says that it is "val", the share that is held out, evenly spread."""
+    chosen = {split: [s for s in samples if split_of(s) == split] for split in ("train", "val")}
+    if held_out and not any(sample.split == "val" for sample in samples):
+        some = [sample for sample in samples if split_of(sample) != "test"]
+        sound = [i for i, sample in enumerate(some) if not sample.flaw and not reading_text(sample.text).reason]
+        count = min(max(LEAST_HELD_OUT, round(len(sound) * held_out)), len(sound) // 2)
+        apart = {sound[(2 * n + 1) * len(sound) // (2 * count)] for n in range(count)}
+        chosen["train"] = [sample for i, sample in enumerate(some) if i not in apart]
+        chosen["val"] = [sample for i, sample in enumerate(some) if i in apart]
+    return chosen
 
 
 def _sources(lines: Sequence[TrainingLine]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from uncial.decoders import best_path
 from uncial.errors import TrainingError
@@ -42,9 +42,10 @@ class Learner:
         self.average = _on(self.device, CRNN(config.network, classes))
         self.average.requires_grad_(False).eval()
         self.average.load_state_dict(self.network.state_dict())
+        self.network.backbone.requires_grad_(config.backbone_rate > 0)
         self.ranks = ranks
         self.heads = ranks.wrap(TwoHeads(self.network))
-        self.optimizer = _optimizer(self.network, config)
+        self.optimizer, self.factors = _optimizer(self.network, config)
         self.bad_in_a_row = 0
 
     def learn(self, batch: Batch, step: int, done: float) -> float:
@@ -62,10 +63,15 @@ class Learner:
             TrainingError: no finite loss for GIVE_UP_AFTER steps.
         """
         torch.manual_seed(self.config.seed * 1_000_003 + step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * one_cycle(done, self.config.warmup)
+        rate = self.config.learning_rate * one_cycle(done, self.config.warmup)
+        for group, factor in zip(self.optimizer.param_groups, self.factors, strict=True):
+            group["lr"] = rate * factor
         buffers = [buffer.clone() for buffer in self.network.buffers()]
         self.network.train()
+        if not self.config.batch_statistics:
+            for part in self.network.modules():
+                if isinstance(part, nn.BatchNorm2d):
+                    part.eval()
         loss = self.loss(batch.to(self.device))
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -158,9 +164,15 @@ def _on(device: torch.device, network: CRNN) -> CRNN:
     return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
-def _optimizer(network: CRNN, config: TrainConfig) -> torch.optim.AdamW:
-    # Decay on biases and normalisation pulls towards nothing useful.
-    matrices = [p for p in network.parameters() if p.ndim > 1]
-    vectors = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+def _optimizer(network: CRNN, config: TrainConfig) -> tuple[torch.optim.AdamW, list[float]]:
+    """AdamW, and the factor on the learning rate of each of its groups."""
+    early = {id(p) for p in network.backbone.parameters()} if config.backbone_rate != 1 else set()
+    groups, factors = [], []
+    for inside, factor in ((False, 1.0), (True, config.backbone_rate)):
+        some = [p for p in network.parameters() if p.requires_grad and (id(p) in early) == inside]
+        # Decay on biases and normalisation pulls towards nothing useful.
+        for decay, wanted in ((config.weight_decay, True), (0.0, False)):
+            if chosen := [p for p in some if (p.ndim > 1) == wanted]:
+                groups.append({"params": chosen, "weight_decay": decay})
+                factors.append(factor)
+    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True), factors

@@ -1,0 +1,86 @@
+"""Takes a character language model (`uncial.ngram`) to the words of a new text, of which there may be little.
+
+Each probability becomes a mean of what the model says and of what the text shows: the more often the text had the
+context, the more its counts weigh, as if the model had been seen `prior` times behind each context. What the text
+never shows stays as it was.
+
+Source: the Dirichlet prior of MacKay and Peto 1995, "A hierarchical Dirichlet language model", with the model as its
+mean; as in Federico 1996, "Bayesian estimation methods for n-gram language model adaptation".
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from uncial.ngram import Ids, Level, NGrams, trie
+from uncial.ngram_estimate import Counts, lower_log_probs
+
+PRIOR = 5.0  # see docs/experiments.md
+
+
+def adapt(model: NGrams, counts: Counts, prior: float = PRIOR) -> NGrams:
+    """The model, taken to a text.
+
+    Args:
+        model: of an alphabet whose graphemes are the first ones of the text's.
+        counts: of the text, of the model's order; their alphabet may have more graphemes.
+        prior: times that the model counts behind each context, above 0.
+
+    Returns:
+        A model of the text's alphabet that knows the n-grams of both; its graphemes are not named.
+    """
+    size, bits = counts.size, int(counts.size).bit_length()
+    before = levels_of(model, size)
+    old = trie(before, size)
+    levels: list[Level] = []
+    lower = old
+    for length, (level, (ngrams, seen)) in enumerate(zip(before, counts.by_length, strict=True), start=1):
+        known = np.isin(ngrams >> bits, levels[-1].ngrams) if levels else np.ones(len(ngrams), bool)
+        both = np.union1d(level.ngrams, ngrams[known])
+        often = np.zeros(len(both))
+        often[np.searchsorted(both, ngrams[known])] = seen[known]
+        _, context = np.unique(both >> bits, return_inverse=True)
+        room = np.bincount(context, often)[context]
+        # `lower_log_probs` looks at as many graphemes as the model's order says.
+        told = np.exp(lower_log_probs(replace(old, order=length), both, bits))
+        probability = (often + prior * told) / (room + prior)
+        levels.append(Level(both, np.log(probability).astype(np.float32), _share(levels, lower, both, probability)))
+        lower = trie(levels, size)
+    return lower
+
+
+def levels_of(model: NGrams, size: int) -> list[Level]:
+    """The n-grams of a model length by length, packed for an alphabet of `size` classes, at least as many as its own.
+
+    A new class is as likely as one in a million.
+    """
+    bits = int(size).bit_length()
+    packed = model.class_.astype(np.int64)
+    new = np.arange(model.size, size)
+    begin, end = 1, int(model.first_child[1])
+    unlikely = np.full(len(new), np.log(1e-6), np.float32)
+    log_prob = np.append(model.log_prob[begin:end].astype(np.float32), unlikely)
+    levels = [Level(np.append(packed[begin:end], new), log_prob, np.empty(0, np.float32))]
+    while len(levels) < model.order:
+        below = slice(int(model.first_child[begin]), int(model.first_child[end]))
+        parents = np.repeat(np.arange(begin, end), np.diff(model.first_child[begin : end + 1]))
+        packed[below] |= packed[parents] << bits
+        share = model.back_off[begin:end].astype(np.float32)
+        if len(levels) == 1:
+            share = np.append(share, np.zeros(len(new), np.float32))
+        levels.append(Level(packed[below], model.log_prob[below].astype(np.float32), share))
+        begin, end = below.start, below.stop
+    return levels
+
+
+def _share(levels: list[Level], lower: NGrams, ngrams: Ids, probability: NDArray[np.float64]) -> NDArray[np.float32]:
+    """What each n-gram one shorter leaves to shorter contexts, once these n-grams have their probability."""
+    if not levels:
+        return np.empty(0, np.float32)
+    bits = int(lower.size).bit_length()
+    place = np.searchsorted(levels[-1].ngrams, ngrams >> bits)
+    count = len(levels[-1].ngrams)
+    taken = np.bincount(place, probability, minlength=count)
+    shorter = np.bincount(place, np.exp(lower_log_probs(lower, ngrams, bits)), minlength=count)
+    return np.log(np.maximum(1 - taken, 1e-4) / np.maximum(1 - shorter, 1e-4)).astype(np.float32)
