@@ -186,6 +186,11 @@ class _Reader:
         self._process.join(5)  # so that its own exit code is told, and not that it was ended
         self.end()
         names = dealt.portion.names
+        if dealt.told >= dealt.portion.scans >= 1:  # it died with its work done
+            found.whole.add(dealt.number)
+            self.dealt = None
+            self._start()
+            return
         name, rest = (*names[dealt.told :], names[-1])[0], names[dealt.told + 1 :]
         called = f"{name}#{dealt.portion.only}" if dealt.portion.only else name
         finding = f"the process that read it ended (exit code {self._process.exitcode}), perhaps for want of memory"
