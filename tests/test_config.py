@@ -49,7 +49,7 @@ def test_the_settings_of_a_training_come_back_from_plain_values() -> None:
     [
         ("learning_rat=0.1", "no setting 'learning_rat'; did you mean 'learning_rate'"),
         ("network.recurent=gru", "no setting 'network.recurent'; did you mean 'recurrent'"),
-        ("zzz=1", "no setting 'zzz'; known: augment,"),
+        ("zzz=1", "no setting 'zzz'; known: adapt_language, augment,"),
         ("learning_rate=quick", "'learning_rate' takes a number, not 'quick'"),
         ("learning_rate=nan", "'learning_rate' takes a finite number"),
         ("minutes=inf", "'minutes' takes a finite number"),
