@@ -13,7 +13,7 @@ from drawn_samples import SMALL, samples, settings
 from uncial.errors import TrainingError
 from uncial.nn import learner as learner_module
 from uncial.nn.batches import Batch, BatchMaker
-from uncial.nn.crnn import CRNN
+from uncial.nn.crnn import CRNN, shown
 from uncial.nn.learner import Learner, move_average, one_cycle
 from uncial.nn.parallel import Ranks
 from uncial.training_lines import TrainingLines, gather
@@ -193,3 +193,23 @@ def test_a_shortcut_without_weight_still_gives_each_parameter_a_gradient(
     assert all(parameter.grad is not None for parameter in plain.network.parameters())
     torch.manual_seed(1)
     assert weighted.loss(batch).item() > loss.item()
+
+
+def test_hidden_slices_fall_in_spans_and_as_often_as_the_share_says() -> None:
+    torch.manual_seed(4)
+    mask = shown(torch.Size((400, 300)), 0.2)
+    assert mask.shape == (400, 300, 1)
+    assert abs(float((~mask).float().mean()) - 0.2) < 0.01
+    hidden = (~mask[:, :, 0]).int()
+    alone = (hidden[:, 1:-1] == 1) & (hidden[:, :-2] == 0) & (hidden[:, 2:] == 0)
+    assert float(alone.float().sum() / hidden.sum()) < 0.1  # a third of all slices would be, if each fell by itself
+    assert bool(shown(torch.Size((2, 1)), 0.5).any())
+
+
+def test_slices_are_hidden_in_training_alone() -> None:
+    network = CRNN(replace(SMALL, dropout=0.0, hidden_slices=0.5), 5)
+    images, widths = torch.rand(2, 1, SMALL.height, 64), torch.tensor([64, 64])
+    network.eval()
+    torch.testing.assert_close(network(images, widths)[0], network(images, widths)[0])
+    network.train()
+    assert not torch.equal(network(images, widths)[0], network(images, widths)[0])

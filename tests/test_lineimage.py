@@ -1,5 +1,7 @@
 """Line images: lines scaled, their contrast stretched."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
@@ -43,9 +45,29 @@ def test_what_is_far_too_long_is_no_line() -> None:
         line_image(np.zeros((8, 2_100), np.uint8), LineImageConfig(margin=0))
 
 
-@pytest.mark.parametrize("wrong", [{"height": 7}, {"margin": -1}])
-def test_a_preprocessing_out_of_range_is_refused(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="at least 8"):
+@pytest.mark.parametrize("stretch", [0.5, 1.2, 3.0])
+def test_a_stretched_line_keeps_its_height_and_tells_the_places_of_the_original(stretch: float) -> None:
+    config = LineImageConfig(stretch=stretch)
+    line = np.full((64, 400), PAPER, np.uint8)
+    line[:, 100:200] = 0
+    image = line_image(line, config)
+    assert image.shape == (64, round(400 * stretch) + 32)
+    dark = np.flatnonzero(image[32] < 128)
+    assert abs(source_x(config, 64, dark[0]) - 100) <= 1 / stretch
+    assert abs(source_x(config, 64, dark[-1] + 1) - 200) <= 1 / stretch
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"height": 7}, "at least 8"),
+        ({"margin": -1}, "at least 8"),
+        ({"stretch": 0.1}, "stretch"),
+        ({"stretch": 9.0}, "stretch"),
+    ],
+)
+def test_a_preprocessing_out_of_range_is_refused(wrong: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
         LineImageConfig(**wrong)
 
 

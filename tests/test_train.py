@@ -288,6 +288,13 @@ def test_a_training_that_cannot_begin_is_told_before_anything_is_written(
 
 def test_the_line_images_of_a_bundle_to_begin_with_decide(tmp_path: Path, unbroken: Bundle) -> None:
     config = replace(TrainConfig(), epochs=1, batch_lines=1, threads=1, precision="float32", int8_lines=0, **LATER)
-    bundle = train(samples(4), tmp_path / "new", config, start=unbroken.path, changes={"recurrent": "gru"})
+    bundle = train(samples(4), tmp_path / "new", config, start=unbroken.path, changes={"network": {"recurrent": "gru"}})
     assert bundle.architecture == replace(unbroken.architecture, recurrent="gru")
     assert bundle.line_image == unbroken.line_image
+
+
+def test_a_training_that_goes_on_with_stretched_lines_says_so_in_its_bundle(tmp_path: Path, unbroken: Bundle) -> None:
+    config = replace(TrainConfig(), epochs=1, batch_lines=1, threads=1, precision="float32", int8_lines=0, **LATER)
+    bundle = train(samples(4), tmp_path / "new", config, start=unbroken.path, changes={"line_image": {"stretch": 1.5}})
+    assert bundle.line_image == replace(unbroken.line_image, stretch=1.5)
+    assert bundle.architecture == unbroken.architecture

@@ -30,6 +30,8 @@ class CRNNConfig:
         shortcut: a second, convolutional head on the features before the recurrent layers, trained beside the first
             (Retsinas et al. 2022, "Best practices for a handwritten text recognition system").
         dropout: share of the features dropped in training between backbone, recurrent layers and head.
+        hidden_slices: share of the slices that training hides from the recurrent layers, in spans of one to
+            `nn.crnn.LONGEST_SPAN` slices, so that context has to fill in (Li et al. 2025, "HTR-VT", span masking).
     """
 
     height: int = 64
@@ -47,6 +49,7 @@ class CRNNConfig:
     bidirectional: bool = True
     shortcut: bool = True
     dropout: float = 0.2
+    hidden_slices: float = 0.0
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
@@ -63,8 +66,9 @@ class CRNNConfig:
             raise ValueError(
                 "channels, blocks, strides, steps_per_slice, recurrent_size and recurrent_layers are at least 1"
             )
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout lies in [0, 1), not {self.dropout}")
+        for name, share in (("dropout", self.dropout), ("hidden_slices", self.hidden_slices)):
+            if not 0 <= share < 1:
+                raise ValueError(f"{name} lies in [0, 1), not {share}")
         if self.backbone == "shi2015" and self.height < 32:
             raise ValueError(f"the shi2015 backbone needs a height of at least 32, not {self.height}")
         if self.height % self.step_height:

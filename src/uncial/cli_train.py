@@ -73,7 +73,7 @@ def training_settings(
     """The settings of a training: defaults, then the recipe, the TOML file, `--set`, then the budget.
 
     Returns:
-        All settings, and those of the network that were given and not left at their defaults.
+        All settings, and those of `network` and `line_image` that were given and not left at their defaults.
 
     Raises:
         ConfigError: a setting that does not exist or is out of range, or two budgets.
@@ -90,7 +90,9 @@ def training_settings(
         budget = {"minutes": minutes}
     elif epochs is not None:
         budget = {"minutes": 0.0, "epochs": epochs}
-    return from_dict(TrainConfig, values | budget), values.get("network", {})
+    return from_dict(TrainConfig, values | budget), {
+        table: values.get(table, {}) for table in ("network", "line_image")
+    }
 
 
 def recipe_for(samples: "Sequence[Sample]", start: Path | None) -> str:

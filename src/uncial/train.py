@@ -25,6 +25,7 @@ from uncial.bundle import Bundle, add_decoding, add_language_model, load_bundle,
 from uncial.checkpoint import Course
 from uncial.config import from_dict, to_dict
 from uncial.errors import StorageError
+from uncial.lineimage import LineImageConfig
 from uncial.ngram import load_ngrams
 from uncial.ngram_adapt import adapt
 from uncial.ngram_estimate import Counts
@@ -51,7 +52,7 @@ def train(
     *,
     synthetic: Sequence[Sample] = (),
     start: Path | None = None,
-    changes: Mapping[str, Any] = MappingProxyType({}),
+    changes: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     resume: bool = False,
     watch: Watch = lambda progress: None,
 ) -> Bundle:
@@ -63,7 +64,8 @@ def train(
         config: all settings; `start` decides network and preprocessing where it is given.
         synthetic: drawn lines, of which each epoch takes others, as many as `synthetic_share` says.
         start: bundle to start from instead of chance; graphemes that both alphabets hold keep their weights.
-        changes: settings of the network that shall differ from those of `start`; weights that still fit are kept.
+        changes: settings of "network" and "line_image" that shall differ from those of `start`; weights that still fit
+            are kept.
         resume: go on from the checkpoint in `<out>.run`.
         watch: is called with the progress after every step.
 
@@ -84,8 +86,11 @@ def train(
         torch.set_num_threads(config.threads)
     old = load_bundle(start) if start else None
     if old is not None:
-        network = from_dict(CRNNConfig, {**to_dict(old.architecture), **changes}, "network")
-        config = replace(config, network=network, line_image=old.line_image)
+        network = from_dict(CRNNConfig, {**to_dict(old.architecture), **changes.get("network", {})}, "network")
+        line_image = from_dict(
+            LineImageConfig, {**to_dict(old.line_image), **changes.get("line_image", {})}, "line_image"
+        )
+        config = replace(config, network=network, line_image=line_image)
     check_parts(config.network)  # now, since decoding the lines may take minutes
     lines = gather(samples, config, old.alphabet if old else None, synthetic)
     run = _Run(lines, config, out, watch)

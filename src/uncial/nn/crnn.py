@@ -15,6 +15,7 @@ from uncial.nn.backbones import BACKBONES, column_mask
 from uncial.nn.recurrent import RECURRENT, ColumnSweep, RecurrentLayers
 
 COLUMNS = ("max", "stack", "sweep")
+LONGEST_SPAN = 6  # slices hidden in a row: about two letters
 
 
 class CRNN(nn.Module):
@@ -93,6 +94,8 @@ class CRNN(nn.Module):
 
     def context_logits(self, slices: Tensor, lengths: Tensor) -> Tensor:
         """(N, S, F) features of (N,) slices -> (N, T, C) logits of the head behind the recurrent layers."""
+        if self.training and self.config.hidden_slices:
+            slices = slices * shown(slices.shape[:2], self.config.hidden_slices).to(slices)
         context = self.recurrent(self.dropout(slices), lengths)
         return self._steps(self.head(self.dropout(context)))
 
@@ -100,6 +103,22 @@ class CRNN(nn.Module):
         """(N, S, steps x C) outputs of a head -> (N, T, C), T = S x steps: the steps of each slice in a row."""
         steps = self.config.steps_per_slice
         return outputs.reshape(outputs.shape[0], -1, outputs.shape[2] // steps)
+
+
+def shown(shape: torch.Size, share: float) -> Tensor:
+    """A mask (N, S, 1) of slices, 0 in spans of 1 to LONGEST_SPAN of them, which hide about `share` of all.
+
+    Spans may overlap; the chance that one begins is such that a slice lies outside of all with 1 - share.
+    """
+    lengths = torch.arange(1, LONGEST_SPAN + 1)
+    chance = 1 - (1 - share) ** (LONGEST_SPAN / float(lengths.sum()))  # that a span begins here
+    begins = torch.rand(shape) < chance
+    span = torch.randint(1, LONGEST_SPAN + 1, shape)
+    hidden = torch.zeros(shape, dtype=torch.bool)
+    for back in range(min(LONGEST_SPAN, shape[1])):
+        reaches = begins & (span > back)
+        hidden[:, back:] |= reaches[:, : shape[1] - back]
+    return (~hidden)[:, :, None]
 
 
 def check_parts(config: CRNNConfig) -> None:
