@@ -31,7 +31,7 @@ class LineImageConfig:
     Attributes:
         height: to which lines are scaled, in pixels.
         margin: paper added left and right, in pixels of the scaled line; the network sees the line's ends from afar.
-        stretch: how much wider than its shape a line is made, so that letters of dense writing are wider than the slices
+        stretch: how much wider than its shape a line is made, so that narrow letters span more of the slices
             that the network cuts; training and reading cost as much more.
     """
 
