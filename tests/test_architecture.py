@@ -33,7 +33,7 @@ def test_the_time_steps_told_are_those_the_network_gives(config: CRNNConfig) -> 
 
 def test_one_time_step_more_begins_where_the_strides_say() -> None:
     config = CRNNConfig(strides_across=(2, 2, 2, 1))
-    assert (config.slice_width, config.step_width, config.step_height) == (8, 4.0, 16)
+    assert (config.slice_width, config.step_width, config.step_height) == (8, 4.0, 32)
     assert [config.time_steps(width) for width in (1, 8, 9, 16, 17)] == [2, 2, 4, 4, 6]
 
 

@@ -39,7 +39,7 @@ class CRNNConfig:
     kernel: int = 3
     channels: tuple[int, ...] = (32, 64, 128, 256)
     blocks: tuple[int, ...] = (1, 1, 1)
-    strides_down: tuple[int, ...] = (2, 2, 2, 2)
+    strides_down: tuple[int, ...] = (2, 2, 2, 4)
     strides_across: tuple[int, ...] = (2, 2, 2, 1)
     steps_per_slice: int = 2
     column: str = "max"
