@@ -67,6 +67,23 @@ def test_the_same_seed_gives_the_same_plan_and_another_epoch_another() -> None:
     assert plan(widths, 4, None) == plan(widths, 4, None)
 
 
+@given(st.integers(1, 70), st.integers(1, 5), st.integers(0, 2**32 - 1))
+def test_batches_that_are_learned_from_at_once_are_of_like_width(count: int, at_once: int, seed: int) -> None:
+    widths = [round(30 * 1.08**n) for n in range(count)]  # too far apart for chance to change their order
+    batches = plan_batches(widths, 1, np.random.default_rng(seed), at_once)
+    assert sorted(index for batch in batches for index in batch) == list(range(count))
+    order = sorted(batches, key=lambda batch: min(widths[i] for i in batch))
+    for start in range(0, len(batches) // at_once * at_once, at_once):
+        places = sorted(order.index(batch) for batch in batches[start : start + at_once])
+        assert places[-1] - places[0] <= 2 * (at_once - 1)  # those left over may stand between them
+
+
+def test_batches_left_over_are_of_any_width() -> None:
+    widths = [200 * n for n in range(1, 12)]
+    last = {max(widths[i] for i in plan_batches(widths, 1, np.random.default_rng(s), 2)[-1]) for s in range(60)}
+    assert len(last) > 4
+
+
 def test_without_chance_the_widest_come_first() -> None:
     assert plan([500, 300, 600], 1, None) == [[2], [0], [1]]
 

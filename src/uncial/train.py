@@ -170,7 +170,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         rng = np.random.default_rng(seeds)
         chosen = self.lines.of_epoch(self.config.synthetic_share, rng)
         widths = self.training.widths(self.config.augment, seeds, chosen)
-        batches = plan_batches(widths, self.config.batch_lines, rng)
+        batches = plan_batches(widths, self.config.batch_lines, rng, self.ranks.world)
         plan = self.ranks.share([[chosen[index] for index in batch] for batch in batches])
         for batch in self.training.epoch(plan[course.batch :], self.config.augment, seeds):
             loss = self.learner.learn(batch, course.step, self.done)

@@ -55,13 +55,17 @@ class Batch:
         return Batch(images, self.widths.to(device), self.classes.to(device), self.counts.to(device))
 
 
-def plan_batches(widths: Sequence[int], batch_lines: int, rng: np.random.Generator | None) -> list[list[int]]:
+def plan_batches(
+    widths: Sequence[int], batch_lines: int, rng: np.random.Generator | None, at_once: int = 1
+) -> list[list[int]]:
     """Group lines of like width into batches of bounded memory.
 
     Args:
         widths: of the line images, in pixels.
         batch_lines: lines of TYPICAL_WIDTH in a batch; of narrow lines up to four times as many, of wide ones fewer.
         rng: shuffles lines among neighbouring widths and then the batches; None: widest first, always the same.
+        at_once: so many batches in a row are of like width, since as many processes learn from them at once and each
+            waits for the slowest. What is left over stands last.
 
     Returns:
         Batches of indices into `widths`; each line once.
@@ -80,9 +84,16 @@ def plan_batches(widths: Sequence[int], batch_lines: int, rng: np.random.Generat
             batches.append([])
             widest = sizes[index]
         batches[-1].append(index)
-    if rng is not None:
-        rng.shuffle(batches)
-    return batches
+    return batches if rng is None else _shuffled(batches, rng, at_once)
+
+
+def _shuffled(batches: list[list[int]], rng: np.random.Generator, at_once: int) -> list[list[int]]:
+    """The batches in groups of so many neighbours, the groups in any order; those left over, from anywhere, last."""
+    over = sorted(rng.choice(len(batches), len(batches) % at_once, replace=False)) if at_once > 1 else []
+    left = [batches.pop(index) for index in reversed(over)]
+    groups = [batches[start : start + at_once] for start in range(0, len(batches), at_once)]
+    rng.shuffle(groups)
+    return [batch for group in groups for batch in group] + left
 
 
 class BatchMaker:
