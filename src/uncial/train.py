@@ -20,12 +20,10 @@ import numpy as np
 import torch
 
 from uncial import checkpoint
-from uncial.architecture import CRNNConfig
 from uncial.bundle import Bundle, add_decoding, add_language_model, load_bundle, save_bundle
 from uncial.checkpoint import Course
-from uncial.config import from_dict, to_dict
+from uncial.config import to_dict
 from uncial.errors import StorageError
-from uncial.lineimage import LineImageConfig
 from uncial.ngram import load_ngrams
 from uncial.ngram_adapt import adapt
 from uncial.ngram_estimate import Counts
@@ -64,8 +62,7 @@ def train(
         config: all settings; `start` decides network and preprocessing where it is given.
         synthetic: drawn lines, of which each epoch takes others, as many as `synthetic_share` says.
         start: bundle to start from instead of chance; graphemes that both alphabets hold keep their weights.
-        changes: settings of "network" and "line_image" that shall differ from those of `start`; weights that still fit
-            are kept.
+        changes: settings of "network" and "line_image" that differ from those of `start`; weights that fit are kept.
         resume: go on from the checkpoint in `<out>.run`.
         watch: is called with the progress after every step.
 
@@ -86,11 +83,7 @@ def train(
         torch.set_num_threads(config.threads)
     old = load_bundle(start) if start else None
     if old is not None:
-        network = from_dict(CRNNConfig, {**to_dict(old.architecture), **changes.get("network", {})}, "network")
-        line_image = from_dict(
-            LineImageConfig, {**to_dict(old.line_image), **changes.get("line_image", {})}, "line_image"
-        )
-        config = replace(config, network=network, line_image=line_image)
+        config = config.going_on_from(old.architecture, old.line_image, changes)
     check_parts(config.network)  # now, since decoding the lines may take minutes
     lines = gather(samples, config, old.alphabet if old else None, synthetic)
     run = _Run(lines, config, out, watch)

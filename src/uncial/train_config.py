@@ -1,9 +1,12 @@
 """All settings of a training, as one frozen value that TOML files and `--set` fill in."""
 
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from uncial.architecture import CRNNConfig
 from uncial.augment import AugmentConfig
+from uncial.config import from_dict, to_dict
 from uncial.lineimage import LineImageConfig
 
 
@@ -97,3 +100,20 @@ class TrainConfig:
             raise ValueError(
                 f"network.height {self.network.height} and line_image.height {self.line_image.height} must be equal"
             )
+
+    def going_on_from(
+        self, network: CRNNConfig, line_image: LineImageConfig, changes: Mapping[str, Mapping[str, Any]]
+    ) -> "TrainConfig":
+        """These settings with the network and the preprocessing of a bundle that the training begins with.
+
+        Args:
+            network: of the bundle.
+            line_image: of the bundle.
+            changes: settings of "network" and "line_image" that differ all the same.
+
+        Raises:
+            ConfigError: a changed setting does not exist or is out of range.
+        """
+        network = from_dict(CRNNConfig, {**to_dict(network), **changes.get("network", {})}, "network")
+        line_image = from_dict(LineImageConfig, {**to_dict(line_image), **changes.get("line_image", {})}, "line_image")
+        return replace(self, network=network, line_image=line_image)
