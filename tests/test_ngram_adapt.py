@@ -10,7 +10,7 @@ from drawn_samples import sample, samples, settings
 from uncial.alphabet import Alphabet
 from uncial.bundle import add_decoding, add_language_model, load_bundle
 from uncial.ngram import NGrams, load_ngrams
-from uncial.ngram_adapt import adapt, levels_of
+from uncial.ngram_adapt import adapt, knowing, levels_of
 from uncial.ngram_estimate import Counts, estimate
 from uncial.train import train
 
@@ -44,7 +44,7 @@ def test_probabilities_behind_every_context_add_up_to_one() -> None:
 
 def test_it_comes_nearer_to_the_text_the_less_the_model_weighs() -> None:
     model = model_of(TEXTS)
-    scores = [score(adapt(model, counts_of(NEW_TEXTS), prior), NEW_TEXTS[0]) for prior in (0.5, 5, 500)]
+    scores = [score(adapt(model, counts_of(NEW_TEXTS), prior), NEW_TEXTS[0]) for prior in ((0.5,), (5,), (500,))]
     assert scores == sorted(scores, reverse=True)
     assert scores[0] > scores[2] + 5
     assert score(adapt(model, counts_of(NEW_TEXTS)), TEXTS[2]) > -25  # not forgotten
@@ -57,6 +57,17 @@ def test_without_a_text_it_stays_what_it_was_in_a_larger_alphabet() -> None:
     for text in (*TEXTS, "an hill"):
         assert score(same, text) == pytest.approx(score(model, text), abs=0.05)
     assert score(same, "b") < -10
+
+
+def test_a_model_told_words_expects_them_and_keeps_what_it_knew() -> None:
+    model = model_of(TEXTS)
+    words = [ALPHABET.encode(word, ALPHABET.size) for word in ("hilly", "oyal", "b")]  # there is no b
+    told = knowing(model, words, ALPHABET.graphemes.index(" ") + 1)
+    assert told.score(ALPHABET.encode("an hilly oyal")) > model.score(ALPHABET.encode("an hilly oyal")) + 3
+    for text in TEXTS:
+        assert told.score(ALPHABET.encode(text)) > model.score(ALPHABET.encode(text)) - 2
+    sums = sum(np.exp(told.step(contexts(told), np.full(len(contexts(told)), c))[0]) for c in range(told.size))
+    assert sums == pytest.approx(1, abs=0.02)
 
 
 def test_the_levels_of_a_model_hold_all_its_ngrams() -> None:

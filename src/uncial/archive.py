@@ -51,6 +51,7 @@ class Task:
         quality: see `Recognizer.load`.
         n_best: see `Recognizer.load`.
         backend: see `Recognizer.load`.
+        words: see `Recognizer.load`.
     """
 
     format: str = "text"
@@ -60,10 +61,13 @@ class Task:
     quality: str = "auto"
     n_best: int = 1
     backend: str = "auto"
+    words: tuple[str, ...] = ()
 
     def recognizer(self) -> Recognizer:
         """Open what reads; see `Recognizer.load` for what is raised."""
-        return Recognizer.load(self.model, quality=self.quality, backend=self.backend, n_best=self.n_best)
+        return Recognizer.load(
+            self.model, quality=self.quality, backend=self.backend, n_best=self.n_best, words=self.words
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from uncial.cli_options import Backend, Data, HowWell, Json, Model, Quality, Split
+from uncial.cli_options import Backend, Data, HowWell, Json, Model, Quality, Split, Words, read_words
 
 
 def evaluate(
@@ -17,6 +17,7 @@ def evaluate(
     ] = None,
     quality: HowWell = Quality.auto,
     backend: Backend = "auto",
+    words: Words = None,
     as_json: Json = False,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML page with the worst lines, too.")
@@ -34,7 +35,8 @@ def evaluate(
 
     if report:
         page.check_report_path(report)  # before the reading, which may take long
-    samples, recognizer = read_samples(data), Recognizer.load(model, quality=quality, backend=backend)
+    known = read_words(words)
+    samples, recognizer = read_samples(data), Recognizer.load(model, quality=quality, backend=backend, words=known)
     about = {"model": str(recognizer.bundle.path), "data": " ".join(map(str, data)), "quality": recognizer.quality}
     with screen.reading_bar() as progress:
         evaluation = read_and_compare(recognizer, samples, split=split, progress=progress, about=about)

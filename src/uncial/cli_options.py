@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from uncial.errors import MissingExtraError, StorageError
+from uncial.errors import ConfigError, MissingExtraError, StorageError
 
 
 class Split(StrEnum):
@@ -101,6 +101,15 @@ HowWell = Annotated[
         "line, thrice the time; auto: balanced if there is a language model, else fast."
     ),
 ]
+Words = Annotated[
+    Path | None,
+    typer.Option(
+        "--words",
+        metavar="FILE",
+        help="Names, places and other words to expect, one a line in UTF-8; the language model is told of them.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 
 
@@ -125,6 +134,26 @@ def needs_extra(name: str, purpose: str, *packages: str) -> Iterator[None]:
         raise MissingExtraError(
             f'{purpose} needs {missing}, which is not installed; get it with: pip install "uncial[{name}]"'
         ) from error
+
+
+def read_words(path: Path | None) -> tuple[str, ...]:
+    """The words of a list, one a line, each once; none without a list.
+
+    Raises:
+        ConfigError: no such file, not UTF-8, or nothing in it.
+    """
+    if path is None:
+        return ()
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); --words takes a text file") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 ({error}); save it as UTF-8") from error
+    words = tuple(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+    if not words:
+        raise ConfigError(f"{path}: holds no word; write one a line")
+    return words
 
 
 def check_place(out: Path, inputs: Iterable[str]) -> None:

@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uncial.cli_options import Backend, Format, HowWell, Model, Quality, Rotate, Shows, check_place, write_whole
+from uncial.cli_options import (
+    Backend,
+    Format,
+    HowWell,
+    Model,
+    Quality,
+    Rotate,
+    Shows,
+    Words,
+    check_place,
+    read_words,
+    write_whole,
+)
 from uncial.errors import ConfigError, GroundTruthError, ImageError
 
 if TYPE_CHECKING:
@@ -41,6 +53,7 @@ def read(
         int, typer.Option("--n-best", metavar="N", min=1, help="Likeliest readings told of each line, in JSON.")
     ] = 1,
     backend: Backend = "auto",
+    words: Words = None,
     rotate: Annotated[
         Rotate, typer.Option(help="Auto: pages may lie on their side. Finding lines takes three times as long.")
     ] = Rotate.none,
@@ -67,7 +80,7 @@ def read(
     names, unread = scan_names(images), list[str]()
     if out is not None:
         check_place(Path(out), names)
-    task = Task(format_, shows, rotate, model, quality, n_best, backend)
+    task = Task(format_, shows, rotate, model, quality, n_best, backend, read_words(words))
     work = portions(names)
     with closing(read_all(work, task, processes_for(work, processes))) as read_:
         first, results = ahead(counted(read_, sum(portion.scans for portion in work), drawn=out is not None), 2)

@@ -11,10 +11,13 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from uncial.alphabet import Alphabet
 from uncial.bundle import Bundle
 from uncial.config import choose, from_dict
 from uncial.decoders import DECODERS, BeamConfig, Decoded, Hypothesis, align, text_log_probs
+from uncial.errors import ConfigError
 from uncial.ngram import EDGE, NGrams, load_ngrams
+from uncial.ngram_adapt import knowing
 from uncial.runtime import LineImage, LogProbs, Runtime
 
 AUTO = "auto"  # balanced where the bundle has a language model, else fast
@@ -59,23 +62,27 @@ def quality_of(bundle: Bundle, name: str) -> str:
 class Decoding:
     """Reads line images as a bundle does at some quality."""
 
-    def __init__(self, bundle: Bundle, runtime: Runtime, quality: str = AUTO) -> None:
+    def __init__(self, bundle: Bundle, runtime: Runtime, quality: str = AUTO, words: Sequence[str] = ()) -> None:
         """Load the language model, if the quality asks for one and the bundle has it.
 
         Args:
             bundle: gives language model and settings of the beam.
             runtime: runs its network.
             quality: name in `QUALITIES`, or "auto".
+            words: that the language model shall expect; those that hold a grapheme the bundle does not know are passed
+                over.
 
         Raises:
             BundleError: the language model is damaged.
-            ConfigError: no such quality, or wrong settings in the bundle.
+            ConfigError: no such quality, wrong settings in the bundle, or words without a language model.
         """
         self._runtime = runtime
         self._quality = QUALITIES[quality_of(bundle, quality)]
         self._decode = DECODERS[self._quality.decoder]
         known = self._quality.decoder != "best-path" and bundle.language_model
         self._model = load_ngrams(known) if known else None
+        if words:
+            self._model = told(self._model, words, bundle.alphabet)
         # A beam without a language model gains next to nothing, so its weights come with the model.
         beam = from_dict(BeamConfig, bundle.beam) if known else BeamConfig(weight=0, bonus=0)
         self._beam = replace(beam, width=max(beam.width, self._quality.width))
@@ -97,6 +104,21 @@ class Decoding:
             return list(zip(views[0], decoded[0], strict=True))
         together = zip(zip(*views, strict=True), zip(*decoded, strict=True), strict=True)
         return [(view[0], weighed(view, found, self._model, self._beam)) for view, found in together]
+
+
+def told(model: NGrams | None, words: Sequence[str], alphabet: Alphabet) -> NGrams:
+    """The language model that expects these words.
+
+    Raises:
+        ConfigError: there is no language model, or no word that the alphabet can spell.
+    """
+    if model is None:
+        raise ConfigError("a word list needs quality balanced or best, and a bundle with a language model (uncial lm)")
+    known = [alphabet.encode(word) for word in words if not alphabet.missing(word)]
+    if not any(known):
+        raise ConfigError(f"none of the {len(words):,} words can be spelt with the bundle's graphemes (uncial model)")
+    space = alphabet.graphemes.index(" ") + 1 if " " in alphabet.graphemes else EDGE
+    return knowing(model, known, space)
 
 
 def stretched(line: LineImage, factor: float) -> LineImage:

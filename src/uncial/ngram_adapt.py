@@ -8,6 +8,7 @@ Source: the Dirichlet prior of MacKay and Peto 1995, "A hierarchical Dirichlet l
 mean; as in Federico 1996, "Bayesian estimation methods for n-gram language model adaptation".
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,15 +18,20 @@ from uncial.ngram import Ids, Level, NGrams, trie
 from uncial.ngram_estimate import Counts, lower_log_probs
 
 PRIOR = 5.0  # see docs/experiments.md
+# Of a list of words, for n-grams of one grapheme, two, ...; the last one for all longer ones: a list tells how its
+# words go on, not how often which letter begins one.
+PRIORS_OF_WORDS = (1e6, 1000.0, 200.0, 40.0, 5.0)
+ORDERS = 3  # random orders in which a list of words is read
 
 
-def adapt(model: NGrams, counts: Counts, prior: float = PRIOR) -> NGrams:
+def adapt(model: NGrams, counts: Counts, priors: Sequence[float] = (PRIOR,)) -> NGrams:
     """The model, taken to a text.
 
     Args:
         model: of an alphabet whose graphemes are the first ones of the text's.
         counts: of the text, of the model's order; their alphabet may have more graphemes.
-        prior: times that the model counts behind each context, above 0.
+        priors: times that the model counts behind each context, above 0, for n-grams of one grapheme, two, ...; the
+            last one for all longer ones.
 
     Returns:
         A model of the text's alphabet that knows the n-grams of both; its graphemes are not named.
@@ -40,6 +46,7 @@ def adapt(model: NGrams, counts: Counts, prior: float = PRIOR) -> NGrams:
         both = np.union1d(level.ngrams, ngrams[known])
         often = np.zeros(len(both))
         often[np.searchsorted(both, ngrams[known])] = seen[known]
+        prior = priors[min(length, len(priors)) - 1]
         _, context = np.unique(both >> bits, return_inverse=True)
         room = np.bincount(context, often)[context]
         # `lower_log_probs` looks at as many graphemes as the model's order says.
@@ -48,6 +55,23 @@ def adapt(model: NGrams, counts: Counts, prior: float = PRIOR) -> NGrams:
         levels.append(Level(both, np.log(probability).astype(np.float32), _share(levels, lower, both, probability)))
         lower = trie(levels, size)
     return lower
+
+
+def knowing(model: NGrams, words: Sequence[Sequence[int]], space: int) -> NGrams:
+    """The model, taken to a list of words, so that it expects them and loses little of what it knew.
+
+    Args:
+        model: any.
+        words: classes of each word or phrase; n-grams with a class of the model's size, which is none, do not count.
+        space: class of the space.
+    """
+    rng = np.random.default_rng(0)
+    lines = []
+    for _ in range(ORDERS):  # what stands side by side in a list means nothing
+        shuffled = [[space, *words[n]] for n in rng.permutation(len(words)).tolist()]
+        lines.append([*(c for word in shuffled for c in word), space])
+    told = adapt(model, Counts.of(lines, model.order, model.size), PRIORS_OF_WORDS)
+    return replace(told, graphemes=model.graphemes)
 
 
 def levels_of(model: NGrams, size: int) -> list[Level]:

@@ -33,7 +33,9 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         quality: name in `decoding.QUALITIES`.
     """
 
-    def __init__(self, bundle: Bundle, runtime: Runtime, quality: str = AUTO, n_best: int = 1) -> None:
+    def __init__(
+        self, bundle: Bundle, runtime: Runtime, quality: str = AUTO, n_best: int = 1, words: Sequence[str] = ()
+    ) -> None:
         """Put together what `load` opens.
 
         Args:
@@ -41,13 +43,14 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
             runtime: runs the bundle's network.
             quality: name in `decoding.QUALITIES`, or "auto".
             n_best: readings told of each line; above 1, a transcript has them.
+            words: that the language model shall expect, such as names and places.
 
         Raises:
-            ConfigError: no such quality, or one that finds a single reading only.
+            ConfigError: no such quality, one that finds a single reading only, or words and no language model.
         """
         self.bundle = bundle
         self.quality = quality_of(bundle, quality)
-        self._decode = Decoding(bundle, runtime, self.quality)
+        self._decode = Decoding(bundle, runtime, self.quality, words)
         self._n_best = n_best
         if n_best > 1 and self.quality == "fast":
             raise ConfigError(f"quality fast finds one reading, not {n_best}; choose balanced or best")
@@ -61,6 +64,7 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         backend: str = "auto",
         threads: int = 1,
         n_best: int = 1,
+        words: Sequence[str] = (),
     ) -> "Recognizer":
         """Open a bundle for reading.
 
@@ -71,14 +75,16 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
             backend: name in `runtime.BACKENDS`.
             threads: processor threads of one batch.
             n_best: readings told of each line; above 1, a transcript has them.
+            words: that the language model shall expect, such as names and places.
 
         Raises:
             BundleError: the bundle is missing, damaged or of a newer version.
-            ConfigError: no such quality or backend, or quality fast is to give several readings.
+            ConfigError: no such quality or backend, or quality fast is to give several readings or
+                to know words.
             MissingExtraError: the backend's package is not installed.
         """
         bundle = load_bundle(model)
-        return cls(bundle, Runtime(bundle, backend, threads=threads), quality, n_best)
+        return cls(bundle, Runtime(bundle, backend, threads=threads), quality, n_best, words)
 
     def read_lines(self, images: Iterable[NDArray[np.uint8]]) -> list[Transcript]:
         """Read line images.
