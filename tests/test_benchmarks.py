@@ -235,3 +235,12 @@ def test_lines_are_laid_out_for_all_programs(tmp_path: Path) -> None:
         *((text, "train") for text in texts["train"]),
         *((text, "val") for text in texts["choose"]),
     }
+
+
+def test_a_learning_curve_goes_on_where_the_run_before_ended(tmp_path: Path) -> None:
+    head = "step,lines,seconds,cer\n"
+    (tmp_path / "a.csv").write_text(head + "1,1000,3600,0.5\n2,1500,5400,\n3,2000,7200,0.25\n", encoding="utf-8")
+    (tmp_path / "b.csv").write_text(head + "1,500000,1800,0.2\n", encoding="utf-8")
+    runs = module("learning_curve").curves({"a": tmp_path / "a.csv", "b": tmp_path / "b.csv"})
+    assert runs["a"] == [(1.0, 0.001, 50.0), (2.0, 0.002, 25.0)]
+    assert runs["b"] == [(2.5, pytest.approx(0.502), 20.0)]
