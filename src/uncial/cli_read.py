@@ -185,5 +185,5 @@ def merged(parts: Iterable[bytes]) -> Iterator[bytes]:
 def heading(result: "Result", *, first: bool) -> bytes:
     """What tells several texts apart: a line's name before it, as grep does, or a page's above it, as head does."""
     if result.page:
-        return f"{'' if first else chr(10)}==> {result.name} <==\n".encode()
-    return f"{result.name}:".encode()
+        return os.fsencode(f"{'' if first else chr(10)}==> {result.name} <==\n")
+    return os.fsencode(f"{result.name}:")
