@@ -94,3 +94,57 @@ def test_a_closed_pipe_is_no_error(tiny_bundle: Bundle, drawn_lines: tuple[Drawn
     command = f"{sys.executable} -m uncial read -m {tiny_bundle.path} {folder} | head -n 0"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
+
+
+def in_shell(words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run `uncial WORDS` within a folder as a shell does, streams and all."""
+    command = f"{sys.executable} -m uncial {words}"
+    return subprocess.run(command, shell=True, capture_output=True, text=True, check=False, cwd=folder)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        ("read - -m {bundle} <&-", 4, "standard input: the file is empty"),
+        ("read line000.png -m {bundle} >&-", 0, ""),
+        ("data check . >&-", 0, ""),
+        ("read line000.png -m {bundle} > /dev/full", 8, "standard output: could not be written (No space left"),
+        ("data check . --json > /dev/full", 8, "standard output: could not be written (No space left"),
+    ],
+)
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_stream_that_is_closed_or_full_is_told_without_a_traceback(
+    words: str, code: int, told: str, tiny_bundle: Bundle, drawn_lines: tuple[DrawnLine, ...], tmp_path: Path
+) -> None:
+    done = in_shell(words.format(bundle=tiny_bundle.path), write_pairs(tmp_path / "pairs", drawn_lines[:1]))
+    assert (done.returncode, told in done.stderr) == (code, True), done.stderr
+    assert len(done.stderr.splitlines()) == bool(told)
+
+
+def test_what_a_stream_cannot_spell_is_escaped(tmp_path: Path, drawn_lines: tuple[DrawnLine, ...]) -> None:
+    folder = write_pairs(tmp_path / "pairs", drawn_lines[:1])
+    (folder / "line000.gt.txt").write_text("ꝑ", encoding="utf-8")
+    code = "import sys; sys.stdout.reconfigure(encoding='latin-1'); from uncial.cli import main; main()"
+    command = [sys.executable, "-c", code, "data", "check", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"\ua751:1" in done.stdout
+
+
+NO_NAME = "a" * 300 + ".png"  # longer than a file system takes
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(("read", "-m", "BUNDLE"), 4), (("data", "check"), 5), (("evaluate", "-m", "BUNDLE"), 5)]
+)
+def test_a_name_that_no_file_can_have_is_told(words: tuple[str, ...], code: int, tiny_bundle: Bundle) -> None:
+    ran = uncial(*(str(tiny_bundle.path) if word == "BUNDLE" else word for word in words), NO_NAME)
+    assert ran.code == code
+    assert ran.told.startswith(f"uncial: {NO_NAME}: ")
+
+
+def test_what_the_system_refuses_unforeseen_is_told_with_its_name(tmp_path: Path, tiny_bundle: Bundle) -> None:
+    ran = uncial("read", "a.png", "-m", tiny_bundle.path, "-o", tmp_path / NO_NAME / "out.txt")
+    assert ran.code == 1
+    assert ran.told.startswith(f"uncial: {tmp_path / NO_NAME}")
+    assert "File name too long" in ran.told

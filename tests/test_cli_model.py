@@ -30,6 +30,9 @@ def test_an_exported_bundle_opens_in_onnx_runtime(tiny_bundle: Bundle, tmp_path:
     assert str(out) in ran.out
     session = onnxruntime.InferenceSession(str(out), providers=["CPUExecutionProvider"])
     assert {entry.name for entry in session.get_inputs()} == {"images", "widths"}
+    again = uncial("export", tiny_bundle.path, "-o", out)
+    assert (again.code, "--force" in again.told) == (8, True)
+    assert uncial("export", tiny_bundle.path, "-o", out, "--force").code == 0
 
 
 def test_exporting_to_where_nothing_can_be_written_is_told(tiny_bundle: Bundle, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -103,10 +105,33 @@ def test_one_bad_image_does_not_stop_the_others(folder: Path, tiny_bundle: Bundl
     assert ran.code == 3
 
 
+@pytest.mark.parametrize("out", ["line003.txt", "."])
+def test_a_file_that_is_there_is_written_over_only_when_asked(
+    out: str, folder: Path, tiny_bundle: Bundle, tmp_path: Path
+) -> None:
+    mine = tmp_path / "line003.txt"
+    mine.write_text("corrected by hand", encoding="utf-8")
+    words = ("read", "-m", tiny_bundle.path, folder / "line003.png", "-o", tmp_path / out)
+    ran = uncial(*words)
+    assert ran.code == (3 if out == "." else 8)
+    assert ran.told == f"uncial: {mine}: is there already; choose another -o, or write over it with --force\n"
+    assert mine.read_text(encoding="utf-8") == "corrected by hand"
+    assert uncial(*words, "--force").code == 0
+    assert mine.read_text(encoding="utf-8") == f"{TEXTS[3]}\n"
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="needs /dev/stdout")
+def test_what_goes_to_a_stream_comes_behind_what_is_there(folder: Path, tiny_bundle: Bundle, tmp_path: Path) -> None:
+    command = f"echo first; {sys.executable} -m uncial read -m {tiny_bundle.path} line003.png -o /dev/stdout"
+    with (tmp_path / "all.txt").open("w") as file:
+        subprocess.run(command, shell=True, stdout=file, check=True, cwd=folder)
+    assert (tmp_path / "all.txt").read_text(encoding="utf-8") == f"first\n{TEXTS[3]}\n"
+
+
 def test_an_older_result_stays_when_nothing_could_be_read(folder: Path, tiny_bundle: Bundle, tmp_path: Path) -> None:
     result = tmp_path / "result.txt"
     result.write_text("older", encoding="utf-8")
-    ran = uncial("read", "-m", tiny_bundle.path, folder / "a.png", folder / "b.png", "-o", result)
+    ran = uncial("read", "-m", tiny_bundle.path, folder / "a.png", folder / "b.png", "-o", result, "--force")
     assert ran.code == 3
     assert result.read_text(encoding="utf-8") == "older"
 

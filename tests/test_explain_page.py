@@ -89,6 +89,8 @@ def test_the_command_writes_a_page_or_json(
     ran = uncial("explain", image, "-m", tiny_bundle.path, "-f", "json", "-o", tmp_path / "explain.json")
     assert ran.code == 0
     assert (tmp_path / "explain.json").read_text(encoding="utf-8").startswith("{")
+    again = uncial("explain", image, "-m", tiny_bundle.path, "-o", tmp_path / "explain.json")
+    assert (again.code, "--force" in again.told) == (8, True)
 
 
 @pytest.mark.parametrize("screen", [DESK, PHONE], ids=["desk", "phone"])

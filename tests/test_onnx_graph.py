@@ -104,3 +104,10 @@ def test_the_graph_tells_nothing_of_the_machine_it_was_made_on(network: CRNN) ->
     graph = onnx_graph(network)
     assert str(Path(__file__).parents[1]).encode() not in graph
     assert b".py" not in graph
+
+
+@pytest.mark.parametrize("recurrent", ["lstm", "sru"])
+def test_exporting_says_nothing(recurrent: str, capfd: pytest.CaptureFixture[str]) -> None:
+    config = CRNNConfig(channels=(4, 6, 8, 8), recurrent=recurrent, recurrent_size=8)
+    onnx_graph(CRNN(config, ALPHABET.size))
+    assert capfd.readouterr() == ("", "")

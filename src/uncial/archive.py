@@ -14,7 +14,7 @@ from uncial.formats.page_file import fitted, image_beside, marked_page
 from uncial.formats.page_file import page_of as page_of_file
 from uncial.formats.plain import told_readings
 from uncial.geometry import Box
-from uncial.image_file import load_image
+from uncial.image_file import is_folder, load_image
 from uncial.layout import shows_line
 from uncial.lineimage import line_image
 from uncial.recognizer import Recognizer
@@ -101,8 +101,8 @@ def scans_of(names: Iterable[str], only: int | None = None) -> Iterator[Scan | F
     for name in names:
         if name == STDIN:
             yield from open_scans(sys.stdin.buffer.read(), "standard input")
-        elif Path(name).is_dir():
-            yield Failure(name, f"{name}: the folder holds no images ({', '.join(SUFFIXES)})")
+        elif is_folder(Path(name)):
+            yield Failure(name, f"{name}: the folder holds no images ({', '.join(SUFFIXES)}); name one that does")
         elif name.lower().endswith(".xml"):
             yield marked_scan(Path(name), name)
         else:
@@ -190,7 +190,8 @@ def _file_of(reading: Reading, format_: str) -> bytes:
     """What was read of one scan, as a file of its own; of what could not be read only JSON tells."""
     if not isinstance(reading.outcome, Page):
         if format_ == "json":
-            return (json.dumps(_plain(reading), ensure_ascii=False) + "\n").encode()
+            # A name that is no UTF-8 stays the name that it is: what is escaped is JSON's own spelling of it.
+            return (json.dumps(_plain(reading), ensure_ascii=False) + "\n").encode(errors="backslashreplace")
         if isinstance(reading.outcome, Failure):
             return b""
         if format_ == "text":

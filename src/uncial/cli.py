@@ -4,7 +4,12 @@ Here, and nowhere else, an error becomes a message and an exit code. Commands im
 that `uncial --help` is there at once.
 """
 
+import errno
+import io
+import os
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -20,7 +25,7 @@ from uncial.cli_model import export, model
 from uncial.cli_read import read
 from uncial.cli_synth import synth
 from uncial.cli_train import train
-from uncial.errors import UncialError
+from uncial.errors import StorageError, UncialError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -30,8 +35,11 @@ class _Doors(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; what a user can cure is told without a traceback."""
+        _open_streams()
         try:
-            return super().invoke(ctx)
+            done = super().invoke(ctx)
+            sys.stdout.flush()  # here, where a full disk has a message; at the end of the process it has none
+            return done
         except UncialError as error:
             print(f"uncial: {error}", file=sys.stderr)
             raise typer.Exit(error.exit_code) from None
@@ -39,6 +47,32 @@ class _Doors(TyperGroup):
             kept = str(interrupt) or "nothing was written"
             print(f"\nuncial: interrupted; {kept}", file=sys.stderr)
             raise typer.Exit(INTERRUPTED) from None
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # who reads what is printed has seen enough
+                raise
+            raise typer.Exit(_told(error)) from None
+
+
+def _told(error: OSError) -> int:
+    """Tell what the system refused where nothing more is known of it, and give the exit code."""
+    if error.filename is not None:
+        name = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename
+        print(f"uncial: {name}: {error.strerror}; check the path and its rights", file=sys.stderr)
+        return UncialError.exit_code
+    print(f"uncial: standard output: could not be written ({error.strerror}); write elsewhere", file=sys.stderr)
+    with suppress(OSError, ValueError):  # what is still to be printed would fail again when the process ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return StorageError.exit_code
+
+
+def _open_streams() -> None:
+    """A standard stream that was closed (`>&-`) gives and takes nothing; what one cannot spell is escaped."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - until the process ends
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error has it
 
 
 app = typer.Typer(

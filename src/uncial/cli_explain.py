@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from uncial.cli_options import HowWell, Model, Quality, write_whole
+from uncial.cli_options import Force, HowWell, Model, Quality, check_place, write_whole
 
 
 class Form(StrEnum):
@@ -24,6 +24,7 @@ def explain(
     ] = Form.html,
     model: Model = None,
     quality: HowWell = Quality.auto,
+    force: Force = False,
 ) -> None:
     """Show why a line was read as it was.
 
@@ -38,6 +39,7 @@ def explain(
     from uncial.image_file import load_image
     from uncial.recognizer import Recognizer
 
+    check_place(out, [str(image)], force=force)
     recognizer = Recognizer.load(model, quality=quality, backend="torch")
     explanation = explain_line(recognizer, load_image(image, str(image)))
     explanation = replace(explanation, about={"Image": image.name, "Model": recognizer.bundle.path.name})

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from uncial.cli_options import Json, Model, needs_extra
+from uncial.cli_options import Force, Json, Model, check_place, needs_extra
 
 
 def model(model: Model = None, as_json: Json = False) -> None:
@@ -25,12 +25,14 @@ def model(model: Model = None, as_json: Json = False) -> None:
 def export(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of the bundle.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The ONNX file to write.")],
+    force: Force = False,
 ) -> None:
     """Write a bundle's network as one ONNX file, and prove that it reads the same."""
     with needs_extra("train", "export", "onnx"):
         from uncial.export import export_onnx
     from uncial.bundle import load_bundle
 
+    check_place(out, (), force=force)
     difference = export_onnx(load_bundle(bundle), out)
     size = out.stat().st_size / 1e6
     print(f"{out}: {size:.1f} MB; log-probabilities differ from the bundle's by at most {difference:.1g}")

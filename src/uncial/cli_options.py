@@ -110,6 +110,7 @@ Words = Annotated[
         show_default=False,
     ),
 ]
+Force = Annotated[bool, typer.Option("--force", help="Write over files that are there already.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 
 
@@ -156,32 +157,54 @@ def read_words(path: Path | None) -> tuple[str, ...]:
     return words
 
 
-def check_place(out: Path, inputs: Iterable[str]) -> None:
-    """See before the work that its result can be written, and that it would not replace what it is made from.
+def check_place(out: Path, inputs: Iterable[str], *, force: bool) -> None:
+    """See before the work that its result can be written, and that it would not replace what is not to be lost.
+
+    Args:
+        out: where the result goes.
+        inputs: what it is made from, which is never written over.
+        force: a file that is there already may be.
 
     Raises:
-        StorageError: it lies below a file, in a folder without the right to write, or is an input itself.
+        StorageError: it lies below a file, in a folder without the right to write, is an input itself, or is there.
     """
     if out.is_file() and any(Path(name).is_file() and out.samefile(name) for name in inputs):
         raise StorageError(f"{out}: is read, so it is not written over; choose another -o")
+    check_free(out, force=force)
     there = next(place for place in (out, *out.absolute().parents) if place.exists())
     if not (there.is_dir() or there == out) or not os.access(there, os.W_OK):
         finding = "may not be written" if there.is_dir() or there == out else "is a file, not a folder"
         raise StorageError(f"{out}: cannot be written, since {there} {finding}; choose another -o")
 
 
+def check_free(out: Path, *, force: bool) -> None:
+    """See that no file that holds something would be written over unasked.
+
+    Raises:
+        StorageError: one would be.
+    """
+    if out.is_file() and out.stat().st_size and not is_stream(out) and not force:
+        raise StorageError(f"{out}: is there already; choose another -o, or write over it with --force")
+
+
+def is_stream(path: Path) -> bool:
+    """Whether what is written there goes elsewhere, as to /dev/stdout; that may stand for an ordinary file."""
+    return path.parent in (Path("/dev"), Path("/dev/fd")) or (path.exists() and not (path.is_file() or path.is_dir()))
+
+
 def write_whole(path: Path, text: str | bytes) -> None:
     """Write a file beside its place, under a name that nothing else has, and move it there when it is whole.
 
-    A link stays a link; what is no ordinary file, such as /dev/stdout, is written itself. Text becomes UTF-8.
+    A link stays a link; a stream, such as /dev/stdout, gets the data behind what it has. Text becomes UTF-8.
 
     Raises:
         StorageError: full disk or no permission; what stood there before is untouched.
     """
     data = text.encode() if isinstance(text, str) else text
     try:
-        if path.exists() and not path.is_file() and not path.is_dir():
-            path.write_bytes(data)
+        if is_stream(path):
+            with path.open("ab") as stream:
+                stream.write(data)
         else:
             _put(path.resolve(), data)
     except OSError as error:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from itertools import chain, islice
 from pathlib import Path
@@ -12,6 +12,7 @@ import typer
 
 from uncial.cli_options import (
     Backend,
+    Force,
     Format,
     HowWell,
     Model,
@@ -19,11 +20,12 @@ from uncial.cli_options import (
     Rotate,
     Shows,
     Words,
+    check_free,
     check_place,
     read_words,
     write_whole,
 )
-from uncial.errors import ConfigError, GroundTruthError, ImageError
+from uncial.errors import ConfigError, GroundTruthError, ImageError, StorageError
 
 if TYPE_CHECKING:
     from uncial.archive import Result
@@ -67,6 +69,7 @@ def read(
         str | None,
         typer.Option("--out", "-o", metavar="PATH", help="Write to this file; or PATH/: a file a scan in this folder."),
     ] = None,
+    force: Force = False,
 ) -> None:
     """Read pages and lines, and print what is written on them.
 
@@ -79,13 +82,13 @@ def read(
 
     names, unread = scan_names(images), list[str]()
     if out is not None:
-        check_place(Path(out), names)
+        check_place(Path(out), names, force=force)
     task = Task(format_, shows, rotate, model, quality, n_best, backend, read_words(words))
     work = portions(names)
     with closing(read_all(work, task, processes_for(work, processes))) as read_:
         first, results = ahead(counted(read_, sum(portion.scans for portion in work), drawn=out is not None), 2)
         results = told(results, unread, names[0] if len(first) == len(names) == 1 else None)
-        put(results, format_, out, unread, names, several=len(first) > 1)
+        put(results, format_, out, unread, names, several=len(first) > 1, force=force)
     if unread:
         raise typer.Exit(SOME_UNREAD)
 
@@ -123,12 +126,19 @@ def told(results: Iterable["Result"], unread: list[str], alone: str | None) -> I
         yield result
 
 
-def put(
-    results: Iterable["Result"], format_: Format, out: str | None, unread: list[str], names: list[str], *, several: bool
+def put(  # noqa: PLR0913 - what there is, where it goes, and what must not be lost
+    results: Iterable["Result"],
+    format_: Format,
+    out: str | None,
+    unread: list[str],
+    names: list[str],
+    *,
+    several: bool,
+    force: bool,
 ) -> None:
     """Write what was read: to the screen, into one file, or into a folder."""
     if out is not None and is_folder(out, format_, several=several):
-        into_folder(results, Path(out), unread, names)
+        into_folder(results, Path(out), unread, names, force=force)
     else:
         parts = stream(results, format_, several=several)
         into_one(merged(parts) if format_ is Format.pdf else parts, Path(out) if out else None)
@@ -139,21 +149,40 @@ def is_folder(out: str, format_: Format, *, several: bool) -> bool:
     return Path(out).is_dir() or out.endswith(("/", os.sep)) or (several and format_ not in TOGETHER)
 
 
-def into_folder(results: Iterable["Result"], folder: Path, unread: list[str], names: list[str]) -> None:
-    """A file for each scan that was read; what would replace another's, or what is read, is told and not written."""
+def into_folder(results: Iterable["Result"], folder: Path, unread: list[str], names: list[str], *, force: bool) -> None:
+    """A file for each scan that was read; what would replace another's, or what is there, is told and not written.
+
+    Args:
+        results: as they come.
+        folder: for the files.
+        unread: gets the reasons why something was not written.
+        names: what is read, which is never written over.
+        force: other files that are there already may be.
+    """
     taken = {identity(Path(name)): f"over {name}, which is read; choose another folder" for name in names}
     taken.pop(None, None)
     try:
         for result in (result for result in results if result.file):
             path = folder / result.file
-            if place := taken.get(identity(path)):
-                unread.append(f"{result.name}: would be written {place}")
-                print(f"uncial: {unread[-1]}", file=sys.stderr)
+            if reason := in_the_way(result.name, path, taken, force=force):
+                unread.append(reason)
+                print(f"uncial: {reason}", file=sys.stderr)
             else:
                 write_whole(path, result.data)
                 taken[identity(path)] = f"as {result.file}, as {result.name} is; read them into two folders"
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"what was read is in {folder}") from None
+
+
+def in_the_way(name: str, path: Path, taken: Mapping[tuple[int, int] | None, str], *, force: bool) -> str:
+    """Why the file of the scan of this name is not written there; "": nothing is in the way."""
+    if place := taken.get(identity(path)):
+        return f"{name}: would be written {place}"
+    try:
+        check_free(path, force=force)
+    except StorageError as error:
+        return str(error)
+    return ""
 
 
 def identity(path: Path) -> tuple[int, int] | None:
@@ -198,5 +227,5 @@ def merged(parts: Iterable[bytes]) -> Iterator[bytes]:
 def heading(result: "Result", *, first: bool) -> bytes:
     """What tells several texts apart: a line's name before it, as grep does, or a page's above it, as head does."""
     if result.page:
-        return f"{'' if first else chr(10)}==> {result.name} <==\n".encode()
-    return f"{result.name}:".encode()
+        return os.fsencode(f"{'' if first else chr(10)}==> {result.name} <==\n")
+    return os.fsencode(f"{result.name}:")

@@ -205,6 +205,13 @@ def read_bytes(path: Path, name: str) -> bytes:
         raise ImageError(f"{name}: cannot be opened ({reason}); check the path and its rights") from error
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder of this name; False also for a name that no file can have."""
+    with suppress(OSError, ValueError):
+        return path.is_dir()
+    return False
+
+
 @contextmanager
 def reading(name: str) -> Iterator[None]:
     """Turn whatever Pillow raises on an image into one of our errors, and keep its warnings to ourselves."""

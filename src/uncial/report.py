@@ -49,7 +49,7 @@ def report(evaluation: Evaluation, path: Path) -> None:
             was there is untouched.
     """
     check_report_path(path)
-    page = render(evaluation).encode()
+    page = render(evaluation).encode(errors="backslashreplace")
     beside = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

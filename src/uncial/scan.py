@@ -10,7 +10,7 @@ from pathlib import Path
 
 from uncial.document import Failure, Page
 from uncial.errors import ImageError, UncialError
-from uncial.image_file import Gray, dpi_of, gray_of, opened, pages_of, read_bytes, reading, size_of
+from uncial.image_file import Gray, dpi_of, gray_of, is_folder, opened, pages_of, read_bytes, reading, size_of
 
 STDIN = "-"
 SUFFIXES = (
@@ -82,7 +82,7 @@ def scan_names(arguments: Sequence[str]) -> list[str]:
     names: list[str] = []
     for argument in arguments:
         folder = Path(argument)
-        files = sorted(folder.iterdir()) if argument != STDIN and folder.is_dir() else []
+        files = sorted(folder.iterdir()) if argument != STDIN and is_folder(folder) else []
         names += [str(f) for f in files if f.suffix.lower() in SUFFIXES and f.name[0] != "."] or [argument]
     return names
 
@@ -105,7 +105,7 @@ class Contents:
 def contents(file: Path) -> Contents:
     """Look into a file. What cannot be opened counts as one page; why, `open_scans` tells."""
     try:
-        if file.is_dir():
+        if is_folder(file):
             return Contents()
         if PDF_MAGIC in start_of(file):
             from uncial.pdf_file import open_pdf
@@ -130,7 +130,7 @@ def open_scans(file: Path | bytes, name: str = "", only: int | None = None) -> I
     """
     source = _Source(file, name or ("standard input" if isinstance(file, bytes) else str(file)))
     try:
-        if isinstance(file, Path) and file.is_dir():
+        if isinstance(file, Path) and is_folder(file):
             raise ImageError(f"{source.name}: the folder holds no scans ({', '.join(SUFFIXES)})")
         yield from (_pdf_scans if PDF_MAGIC in start_of(file) else _image_scans)(source, only)
     except UncialError as error:

@@ -64,11 +64,11 @@ class TrainingLines:
         )
 
     def left_out_table(self) -> str:
-        """Tab-separated id and reason of each line left out."""
+        """Tab-separated id and reason of each line left out; what is no UTF-8 in a reason is escaped."""
         table = StringIO()
         writer = csv.writer(table, dialect="excel-tab", lineterminator="\n")
         writer.writerows([("id", "reason"), *self.left_out])
-        return table.getvalue()
+        return table.getvalue().encode(errors="backslashreplace").decode()
 
 
 def gather(

@@ -5,6 +5,7 @@ beginning and line beginnings that point to them. How sure a line is stands in `
 chapter 12, "Representation of Primary Sources".
 """
 
+import os
 from urllib.parse import quote
 
 from lxml import etree
@@ -26,7 +27,7 @@ def write_tei(page: Page, scan: Scan) -> bytes:
     _add_header(root, page)
     surface = child(child(root, "facsimile"), "surface", ulx="0", uly="0", lrx=str(page.width), lry=str(page.height))
     surface.set(_ID, "page")
-    child(surface, "graphic", url=quote(page.image), width=f"{page.width}px", height=f"{page.height}px")
+    child(surface, "graphic", url=quote(os.fsencode(page.image)), width=f"{page.width}px", height=f"{page.height}px")
     division = child(child(child(root, "text"), "body"), "div")
     child(division, "pb", n=str(scan.number), facs="#page")
     taken = {"page"}

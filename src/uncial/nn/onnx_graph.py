@@ -80,8 +80,7 @@ def _traced(network: CRNN) -> ModelProto:
             opset_version=OPSET,
             input_names=["images", "widths"],
             output_names=["log_probs", "lengths"],
-            dynamic_axes=_AXES,
-            custom_opsets={DOMAIN: 1},
+            dynamic_axes=_AXES,  # DOMAIN is not named: where no scan uses it, PyTorch would complain on standard error
         )
     model = onnx.load_from_string(file.getvalue())
     _with_scans(model)

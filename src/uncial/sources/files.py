@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote
 
 from uncial.errors import GroundTruthError
 from uncial.image_file import IMAGE_SUFFIXES as IMAGE_SUFFIXES
+from uncial.image_file import is_folder
 
 TEXT_SUFFIX = ".gt.txt"
 NOTES = "SOURCE.txt"  # origin, licence and attribution of a collection
@@ -24,9 +25,11 @@ def files_of(path: Path) -> list[Path]:
     Raises:
         GroundTruthError: no such file or folder, or a folder that may not be read.
     """
-    if not path.is_dir():
-        if not path.exists():
-            raise GroundTruthError(f"{path}: no such file or folder; check the path")
+    if not is_folder(path):
+        try:
+            path.stat()
+        except (OSError, ValueError) as error:  # ValueError: a null character in the path
+            raise GroundTruthError(f"{path}: no such file or folder; check the path") from error
         return [path]
 
     def refused(error: OSError) -> None:

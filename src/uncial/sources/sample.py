@@ -56,6 +56,11 @@ class Sample:
     source: ImageSource
     flaw: str = ""
 
+    def __post_init__(self) -> None:
+        """Escape what is no UTF-8 in names of files, so that all that is told of a line can be written anywhere."""
+        for name in ("id", "collection", "document", "page", "flaw"):
+            object.__setattr__(self, name, getattr(self, name).encode(errors="backslashreplace").decode())
+
     def image(self) -> Gray:
         """The line as it is stored, uint8 (H, W) gray.
 
