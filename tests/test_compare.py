@@ -98,9 +98,10 @@ def test_one_system_that_fails_does_not_lose_the_others_and_is_tried_again(
 
 def test_no_system_learns_a_line_that_another_cannot(tmp_path: Path) -> None:
     # A slice for each grapheme is too narrow; the LSTM alone, with a step for each pixel, could learn it.
-    crowded = replace(samples(1, texts=("Dear Ann" * 9,))[0], id="drawn/crowded", source=LINES[0].source)
-    found = compare([*LINES, crowded], tmp_path, replace(PLAN, systems=("rnn", "cnn")))
-    assert found.units[0].train == 8
+    crowded = replace(samples(1, texts=("Dear Ann" * 3,))[0], id="drawn/crowded", source=LINES[0].source)
+    for name in ("rnn", "cnn"):  # one after the other, as people may
+        found = compare([*LINES, crowded], tmp_path, replace(PLAN, systems=(name,)))
+        assert found.units[0].train == 8
     counts = {load_bundle(tmp_path / "line" / name).provenance["lines"]["train"] for name in ("rnn", "cnn")}
     assert counts == {8}
 

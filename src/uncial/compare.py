@@ -137,7 +137,7 @@ class _Unit:
 
     def __init__(self, unit: str, samples: Sequence[Sample], folder: Path, plan: Plan, config: TrainConfig) -> None:
         self.unit, self.folder, self.plan = unit, folder, plan
-        networks = [network_of(name, config.network) for name in plan.systems]
+        networks = [network_of(name, config.network) for name in SYSTEMS]  # not of the plan's only: others may follow
         # Lines that one of the systems could not learn, none shall learn.
         strictest = min(networks, key=lambda network: network.time_steps(1024))
         lines = gather(samples, replace(config, network=strictest), None)
