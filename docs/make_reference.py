@@ -12,6 +12,7 @@ COMMANDS = (
     "explain",
     "evaluate",
     "train",
+    "compare",
     "synth",
     "data",
     "data check",

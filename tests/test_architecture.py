@@ -18,6 +18,7 @@ SMALL = {"channels": (3, 4), "blocks": (1,), "strides_down": (4, 4), "recurrent"
         CRNNConfig(strides_across=(3, 2), **SMALL),
         CRNNConfig(strides_across=(1, 5), kernel=1, **SMALL),
         CRNNConfig(backbone="none", strides_across=(2, 2), **SMALL),
+        CRNNConfig(backbone="dense", strides_across=(3, 2), dense_width=7, **SMALL),
         CRNNConfig(backbone="shi2015", strides_across=(2, 2), **{**SMALL, "height": 32}),
     ],
     ids=lambda c: f"{c.backbone}-{c.step_width}",
@@ -48,6 +49,7 @@ def test_one_time_step_more_begins_where_the_strides_say() -> None:
         ({"hidden_slices": -0.1}, r"hidden_slices lies in \[0, 1\)"),
         ({"height": 60}, "not a multiple"),
         ({"backbone": "shi2015", "height": 16}, "at least 32"),
+        ({"dense_width": 0}, "dense_width and dense_hidden are at least 1"),
     ],
 )
 def test_parts_that_do_not_fit_together_are_refused(wrong: dict[str, Any], told: str) -> None:

@@ -127,3 +127,12 @@ def test_a_checkpoint_of_a_newer_version_is_told(folder: Path) -> None:
     torch.save({"version": 2}, folder / FILE)
     with pytest.raises(StorageError, match="has version 2, this Uncial knows 1"):
         load_checkpoint(folder, IDENTITY)
+
+
+def test_a_run_goes_on_though_settings_were_added_since_it_began(folder: Path) -> None:
+    network = IDENTITY["network"] | {"added": 3}
+    assert load_checkpoint(folder, IDENTITY | {"network": network})[1] == COURSE
+    with pytest.raises(ConfigError, match="another network"):
+        load_checkpoint(folder, IDENTITY | {"network": network | {"height": 32}})
+    with pytest.raises(ConfigError, match="another network"):
+        load_checkpoint(folder, IDENTITY | {"network": {"height": 16}})

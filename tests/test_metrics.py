@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uncial import metrics
-from uncial.metrics import EditCounts, aligned, bootstrap_interval, confusions, count_edits, pooled, words
+from uncial.metrics import (
+    EditCounts,
+    aligned,
+    bootstrap_difference,
+    bootstrap_interval,
+    confusions,
+    count_edits,
+    pooled,
+    words,
+)
 
 units = st.lists(st.sampled_from(["a", "b", "é", "e\u0301\u0302"]), max_size=7)
 counts = st.builds(EditCounts, *[st.integers(0, 50)] * 4)
@@ -168,3 +177,18 @@ def test_equal_pages_leave_no_doubt():
 @pytest.mark.parametrize("pages", [[], [EditCounts(hits=5)], [EditCounts(hits=5), EditCounts(insertions=3)]])
 def test_fewer_than_two_pages_with_ground_truth_give_no_interval(pages):
     assert bootstrap_interval(pages) is None
+
+
+def test_the_difference_to_a_flawless_reading_is_the_rate_itself() -> None:
+    pages = [EditCounts(30, 7), EditCounts(50, 2, 3), EditCounts(9, 0, 0, 4), EditCounts(80, 11)]
+    flawless = [EditCounts(page.reference) for page in pages]
+    low, high = bootstrap_interval(pages)
+    assert bootstrap_difference(pages, flawless) == (pytest.approx(low), pytest.approx(high))
+    assert bootstrap_difference(flawless, pages) == (pytest.approx(-high), pytest.approx(-low))
+
+
+def test_a_steady_difference_is_sure_however_unlike_the_pages_are() -> None:
+    before = [EditCounts(100 - errors, errors) for errors in (10, 40, 90)]
+    after = [EditCounts(105 - errors, errors - 5) for errors in (10, 40, 90)]
+    assert bootstrap_difference(before, after) == (pytest.approx(0.05), pytest.approx(0.05))
+    assert bootstrap_difference(before[:1], after[:1]) is None

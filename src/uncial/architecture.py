@@ -13,12 +13,16 @@ class CRNNConfig:
 
     Attributes:
         height: of the line image, in pixels.
-        backbone: name in `nn.backbones.BACKBONES`: "residual", "shi2015" or "none".
+        backbone: name in `nn.backbones.BACKBONES`: "residual", "shi2015", "dense" or "none".
         kernel: side of the square convolution filters, in pixels of the layer's input (odd).
         channels: of the stem and of each stage after it (residual backbone).
         blocks: residual blocks in each stage, one number fewer than `channels`.
         strides_down: stride down of the stem and of each stage; their product divides `height`.
         strides_across: stride across of the stem and of each stage; their product is the pixels of one slice.
+        dense_width: pixels across of the one image that the dense backbone takes (rounded up to whole slices); shorter
+            lines leave the rest blank, longer ones are squeezed into it.
+        dense_hidden: units of the dense backbone's hidden layer; each slice gets as many features as the last of
+            `channels`.
         steps_per_slice: time steps that are read off each slice, one beside the other. CTC needs a step for each letter
             and one between equal ones; narrow letters are narrower than a slice, and more steps cost next to nothing.
         column: how a column of features becomes one vector: "max" (maximum over the rows), "stack" (all rows side by
@@ -41,6 +45,8 @@ class CRNNConfig:
     blocks: tuple[int, ...] = (1, 1, 1)
     strides_down: tuple[int, ...] = (2, 2, 2, 4)
     strides_across: tuple[int, ...] = (2, 2, 2, 1)
+    dense_width: int = 1024
+    dense_hidden: int = 512
     steps_per_slice: int = 2
     column: str = "max"
     recurrent: str = "lstm"
@@ -62,9 +68,11 @@ class CRNNConfig:
         if self.kernel % 2 == 0 or self.kernel < 1:
             raise ValueError(f"kernel is the odd side of a filter, not {self.kernel}")
         numbers = (*self.channels, *self.blocks, *self.strides_down, *self.strides_across)
-        if min(*numbers, self.recurrent_size, self.recurrent_layers, self.steps_per_slice) < 1:
+        sizes = (self.recurrent_size, self.recurrent_layers, self.steps_per_slice, self.dense_width, self.dense_hidden)
+        if min(*numbers, *sizes) < 1:
             raise ValueError(
-                "channels, blocks, strides, steps_per_slice, recurrent_size and recurrent_layers are at least 1"
+                "channels, blocks, strides, steps_per_slice, recurrent_size, recurrent_layers, dense_width and "
+                "dense_hidden are at least 1"
             )
         for name, share in (("dropout", self.dropout), ("hidden_slices", self.hidden_slices)):
             if not 0 <= share < 1:
@@ -82,12 +90,14 @@ class CRNNConfig:
     @property
     def slice_width(self) -> int:
         """Image pixels across that one slice of the feature map stands for."""
-        return {"residual": _product(self.strides_across), "shi2015": 4, "none": 1}.get(self.backbone, 1)
+        strides = _product(self.strides_across)
+        return {"residual": strides, "dense": strides, "shi2015": 4, "none": 1}.get(self.backbone, 1)
 
     @property
     def step_height(self) -> int:
         """Image pixels down that one row of the feature map stands for."""
-        return {"residual": _product(self.strides_down), "shi2015": 16, "none": 1}.get(self.backbone, 1)
+        strides = _product(self.strides_down)
+        return {"residual": strides, "dense": self.height, "shi2015": 16, "none": 1}.get(self.backbone, 1)
 
     def time_steps(self, width: int) -> int:
         """Time steps that a line image of `width` pixels gives: those of ceil(width / slice_width) slices."""

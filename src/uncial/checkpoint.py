@@ -111,6 +111,13 @@ def save_checkpoint(folder: Path, state: dict[str, Any], course: Course, identit
     write_whole(folder / FILE, lambda file: torch.save(whole, file))
 
 
+def _differ(told: Any, now: Any) -> bool:
+    """Whether a part of the identity has changed; a setting that the checkpoint does not know was added since."""
+    if isinstance(told, dict) and isinstance(now, dict):
+        return any(value != now.get(name) for name, value in told.items())
+    return bool(told != now)
+
+
 def load_checkpoint(folder: Path, identity: dict[str, Any]) -> tuple[dict[str, Any], Course]:
     """Read the checkpoint back.
 
@@ -132,7 +139,7 @@ def load_checkpoint(folder: Path, identity: dict[str, Any]) -> tuple[dict[str, A
             )
         course = Course(**whole["course"])
         told = whole["identity"]
-        other = [name for name, value in identity.items() if name in told and told[name] != value]
+        other = [name for name, value in identity.items() if name in told and _differ(told[name], value)]
     except StorageError:
         raise
     except Exception as error:  # noqa: BLE001 - a damaged file can raise nearly anything in torch.load

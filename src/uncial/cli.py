@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from uncial import __version__
+from uncial.cli_compare import compare
 from uncial.cli_data import app as data
 from uncial.cli_evaluate import evaluate
 from uncial.cli_explain import explain
@@ -106,7 +107,7 @@ def uncial(
 
 COMMANDS = (
     *(read, explain, evaluate, train, synth, lm, tune, export, model),
-    *(train_layout, evaluate_layout, evaluate_pages),
+    *(train_layout, evaluate_layout, evaluate_pages, compare),
 )
 for command in COMMANDS:
     app.command()(command)

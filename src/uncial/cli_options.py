@@ -54,6 +54,14 @@ class Shows(StrEnum):
     word = "word"
 
 
+class Unit(StrEnum):
+    """What systems are compared by."""
+
+    line = "line"
+    word = "word"
+    both = "both"
+
+
 class Rotate(StrEnum):
     """Whether pages may lie on their side."""
 

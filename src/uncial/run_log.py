@@ -59,7 +59,7 @@ class RunLog:
             StorageError: it cannot be written.
         """
         self.path = folder / FILE
-        rows = [] if after_step is None else [row for row in _rows(self.path) if int(row["step"]) <= after_step]
+        rows = [] if after_step is None else [row for row in rows_of(folder) if int(row["step"]) <= after_step]
         text = io.StringIO()
         table = csv.DictWriter(text, COLUMNS, restval="", extrasaction="ignore", lineterminator="\n")
         table.writeheader()
@@ -99,8 +99,9 @@ class RunLog:
         return StorageError(f"{folder}: the log could not be written ({error}); free some space and --resume")
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    """The whole rows of a log; a killed run may have left half of one."""
+def rows_of(folder: Path) -> list[dict[str, str]]:
+    """The whole rows of a run's log, by the names in COLUMNS; a killed run may have left half of one."""
+    path = folder / FILE
     if not path.exists():
         return []
     whole = path.read_text(encoding="utf-8").rpartition("\n")[0]

@@ -1,4 +1,4 @@
-"""CNN backbones: a line image becomes a feature map, smaller and deeper.
+"""Backbones: a line image becomes a feature map, smaller and deeper.
 
 A backbone maps (N, 1, H, W) to (N, C, H / step_height, ceil(W / slice_width)). It receives the true width of each line
 and keeps every column beyond it at zero, before each convolution, so that a line gives the same features whatever it
@@ -130,6 +130,40 @@ class ShiBackbone(nn.Module):
         return x * column_mask(lengths, x.shape[3], x), lengths
 
 
+class DenseBackbone(nn.Module):
+    """A plain network: every pixel of the image is joined to every hidden unit, and these to every slice.
+
+    It knows nothing of places: that two pixels are neighbours, or that a letter looks alike wherever it stands, it has
+    to learn for each place anew, and its weights grow with the image. It has one size of image. A line that is shorter
+    leaves the right of it blank; a longer one is squeezed into it (each column the mean of those it replaces), and its
+    slices are read off several times in a row where they are fewer than the line has. So a line gives as many slices
+    as with other backbones, and the same whatever it is padded to.
+    """
+
+    def __init__(self, config: CRNNConfig) -> None:
+        """`config.dense_width` rounded up to whole slices, one hidden layer, one row of features."""
+        super().__init__()
+        self.across = config.slice_width
+        self.slots = -(-config.dense_width // self.across)  # slices of the one image
+        self.channels = config.channels[-1]
+        self.rows = 1
+        self.hidden = nn.Linear(config.height * self.slots * self.across, config.dense_hidden)
+        self.features = nn.Linear(config.dense_hidden, self.channels * self.slots)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 1, H, W) with widths (N,) -> features (N, C, 1, ceil(W / slice_width)) and widths (N,) in slices."""
+        width = self.slots * self.across
+        covered = lengths.clamp(min=width)[:, None]  # pixels of the line and its blank that the image holds
+        hidden = functional.relu(self.hidden(_squeezed(x, covered, width).flatten(1)))
+        features = functional.relu(self.features(hidden)).reshape(-1, self.channels, self.slots)
+        count = (x.shape[3] + self.across - 1) // self.across
+        place = torch.arange(count, device=x.device)[None, :] * width
+        slot = torch.div(place, covered, rounding_mode="floor").clamp(max=self.slots - 1)
+        shown = features.gather(2, slot[:, None, :].expand(-1, self.channels, -1))[:, :, None, :]
+        lengths = _strided(lengths, self.across)
+        return shown * column_mask(lengths, count, shown), lengths
+
+
 class NoBackbone(nn.Module):
     """The raw pixel columns: each column of the line image is one slice."""
 
@@ -144,6 +178,16 @@ class NoBackbone(nn.Module):
         return x, lengths
 
 
+def _squeezed(x: Tensor, covered: Tensor, width: int) -> Tensor:
+    """(N, 1, H, W) whose first `covered` (N, 1) columns, blank beyond W, become the `width` columns of an image."""
+    edges = torch.arange(width + 1, device=x.device)[None, :] * covered
+    edges = torch.div(edges, width, rounding_mode="floor")
+    total = functional.pad(x.float().cumsum(dim=3), (1, 0))  # ink left of each edge
+    at = edges.clamp(max=x.shape[3])[:, None, None, :].expand(-1, 1, x.shape[2], -1)
+    ink = total.gather(3, at)
+    return (ink[..., 1:] - ink[..., :-1]) / (edges[:, 1:] - edges[:, :-1])[:, None, None, :]
+
+
 def _strided(lengths: Tensor, across: int) -> Tensor:
     return torch.div(lengths + (across - 1), across, rounding_mode="floor")
 
@@ -151,5 +195,6 @@ def _strided(lengths: Tensor, across: int) -> Tensor:
 BACKBONES: dict[str, Callable[[CRNNConfig], nn.Module]] = {
     "residual": ResidualBackbone,
     "shi2015": ShiBackbone,
+    "dense": DenseBackbone,
     "none": NoBackbone,
 }

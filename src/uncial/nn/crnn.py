@@ -132,6 +132,17 @@ def parameters(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
 
 
+def weights_of(config: CRNNConfig, classes: int) -> int:
+    """How many weights a network would have; none are made.
+
+    Args:
+        config: its parts.
+        classes: of its output layer, blank included.
+    """
+    with torch.device("meta"):
+        return parameters(CRNN(config, classes))
+
+
 def fastest_autocast(device: torch.device) -> torch.dtype | None:
     """The low precision that this device trains fastest in, or None where full precision is best.
 
