@@ -22,7 +22,7 @@ function array(place, offset = 0, shape = place.shape) {
   const Type = place.signed ? Int8Array : Uint8Array;
   const raw = new Type(bytes.buffer, place.at + offset, size);
   return {
-    shape, raw, scale: place.scale,
+    shape, raw, scale: place.scale, signed: place.signed,
     at: (i) => raw[i] * place.scale,
     part: (n) => array(place, offset + n * (size / shape[0]), shape.slice(1)),
   };

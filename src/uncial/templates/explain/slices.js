@@ -37,6 +37,18 @@ if (rowCounts) {
 }
 const setSlice = ranged($("slices-controls"), "Slice", sliceCount - 1, (slice) => choose({ slice }));
 
+/** Where the middle of what each row of the feature map sees lies, where rows are few enough to be told apart. */
+const ticked = facts.column === "max" && facts.slices.height <= 8;
+function rowTicks() {
+  if (!ticked) return [];
+  return rowCounts.map((_, row) => {
+    const tick = el("span", { className: "tick", "aria-hidden": "true" }, String(row + 1));
+    tick.style.top = `${(100 * clamp(middleOf(facts.slices, row, 0).y, 0, height)) / height}%`;
+    return tick;
+  });
+}
+const rowWords = () => (ticked ? [el("p", { className: "caption" }, `The numbered lines mark the middle of what each row sees; with padding that is ${facts.slices.field.size[0]} pixels high and ${facts.slices.field.size[1]} wide.`)] : []);
+
 function showSlice() {
   const s = chosen.slice, [left, right] = slicePixels(s), around = Math.max(12, 2 * facts.sliceWidth);
   setSlice(s);
@@ -45,7 +57,7 @@ function showSlice() {
   const frame = el("span", { className: "frame", "aria-hidden": "true" });
   const wide = right - left + 2 * around;
   Object.assign(frame.style, { left: `${(100 * around) / wide}%`, width: `${(100 * (right - left)) / wide}%`, top: 0, height: "100%" });
-  $("slice-photo").replaceChildren(el("span", { className: "crop" }, crop, frame));
+  $("slice-photo").replaceChildren(el("span", { className: "crop" }, crop, frame, ...rowTicks()), ...rowWords());
   const own = features.part(s), most = Math.max(...own.raw.map(Math.abs), 1) * features.scale;
   const columns = featureCount > 64 ? 32 : 16;
   if (!keptRows) {
