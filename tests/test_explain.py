@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -199,6 +200,27 @@ def test_slices_read_anew_are_those_of_the_whole_line_wherever_they_are_cut_out(
         features, _ = hidden._spliced(crop.pixels, crop)
         torch.testing.assert_close(features, seen.features.expand_as(features), atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(hidden.without_pixels(places, nothing), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_letters_lie_in_their_boxes_also_in_a_stretched_line(
+    tiny_bundle: Bundle, resaved, drawn_lines: tuple[DrawnLine, ...]
+) -> None:
+    line, stretch = drawn_lines[2], 1.25
+    height, width = line.image.shape
+    narrow = cv2.resize(line.image, (round(width / stretch), height), interpolation=cv2.INTER_AREA)
+    wider = replace(tiny_bundle.line_image, stretch=stretch)
+    made = explain(resaved(tiny_bundle, line_image=wider), narrow)
+    assert made.transcript.text == line.text
+    assert made.image.shape == (height, round(narrow.shape[1] * stretch) + 2 * wider.margin)
+    boxes = [(letter.left - wider.margin, letter.right - wider.margin) for letter in made.letters]
+    assert all(left <= middle <= right for (left, right), middle in zip(boxes, line.middles, strict=True))
+    for letter in made.letters:  # the transcript's pixels are those of the narrow image
+        assert letter.left <= letter.span.left * stretch + wider.margin + 0.5
+        assert letter.span.right * stretch + wider.margin - 0.5 <= letter.right
+
+
+def test_a_beam_without_language_model_is_told_beside_the_best_path(explanation: Explanation) -> None:
+    assert explanation.beam == explanation.best_path
 
 
 def test_an_explanation_s_json_holds_its_numbers(explanation: Explanation) -> None:

@@ -33,13 +33,13 @@ const middleOf = (layer, row, column) => {
 /** The map of a filter: dark blue where it answers; what a ReLU would cut is left blank. */
 function mapOf(layer, n, label) {
   const map = array(layer.maps).part(n), [rows, columns] = map.shape;
-  const most = Math.max(1e-6, ...map.raw) * map.scale;
+  const most = largest(map.raw.filter((value) => value > 0), 1) * map.scale;
   return raster(columns, rows, (x, y) => ["blue", map.at(y * columns + x) / most], label);
 }
 
 function kernelOf(layer, n, k, side) {
   const [rows, columns] = layer.kernel, weights = layer.weights[n][k].flat();
-  const most = Math.max(...layer.weights[n].flat(2).map(Math.abs), 1e-6);
+  const most = largest(layer.weights[n].flat(2), 1e-6);
   return squares(weights, columns, most, `Weights: ${rows} rows of ${columns}`, side);
 }
 
@@ -52,7 +52,7 @@ function showLayer(index) {
   $("layer-facts").textContent =
     `${layer.outputs} filters of ${layer.kernel.join(" × ")} over ${layer.inputs === 1 ? "the picture" : `${layer.inputs} maps`}${shows}. ` +
     `A filter moves ${across} to the right and ${down} down at each step; padding ${pw || "none"} across, ${ph || "none"} down. ` +
-    `Each value sees ${size[1]} × ${size[0]} pixels (across × down), its neighbours as many, ${step[1]} pixels further across and ${step[0]} down.` +
+    `Each value sees ${size[1]} × ${size[0]} pixels (across × down), its neighbours as many, ${step[1]} further across and ${step[0]} down.` +
     (layer.activated ? "" : " This answer is added to another before negative values are cut.") +
     " Below, each filter stands beside its map: the stronger a place stands out, the stronger the answer.";
   $("filters").replaceChildren(...layer.filters.map((filter, n) =>

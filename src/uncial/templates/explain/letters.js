@@ -56,7 +56,7 @@ function showSaliency() {
   const letter = letters[chosen.letter];
   if (!letter) return;
   const { left, hidden, posterior, random } = letter.saliency, weights = array(letter.saliency.weights), mask = array(letter.saliency.mask);
-  const [rows, columns] = weights.shape, most = Math.max(1, ...[...weights.raw].map(Math.abs));
+  const [rows, columns] = weights.shape, most = largest(weights.raw, 1);
   const before = photo(left, columns, `Around ${said(letter.grapheme)}`, (x, y) => painted && mask.raw[y * columns + x]);
   const carried = raster(columns, rows, (x, y) => {
     const i = y * columns + x, weight = weights.raw[i] / most, ink = inkAt(x + left, y);

@@ -43,11 +43,11 @@ function showMoment() {
   showReach(s);
   if (!facts.memory.length) return;
   const one = direction(), states = array(one.states), size = states.shape[1], columns = Math.ceil(Math.sqrt(size)), by = one.backward ? -1 : 1;
-  const most = Math.max(...numbersOf(states).map(Math.abs));
+  const most = largest(states.raw, 1) * states.scale;
   const start = new Array(size).fill(0), before = s - by;
   const inLine = (i) => i >= 0 && i < sliceCount;
   const state = (i) => (inLine(i) ? numbersOf(states.part(i)) : start);
-  const input = inputOf(s), strongest = Math.max(...input.map(Math.abs), 1e-6);
+  const input = inputOf(s), strongest = largest(input, 1e-6);
   const box = (name, values, greatest, wide, said) => el("figure", { className: "state" }, squares(values, wide, greatest, said, 7), el("figcaption", {}, name));
   const kept = !one.kept ? "This cell has no gates: it makes its whole state anew."
     : facts.recurrent !== "gru" ? `Its forget gates let ${percent(one.kept[s])} of what it remembered pass, mean over its units.`
@@ -85,7 +85,8 @@ function showReach(s) {
   };
   const left = far(own, -1), right = far(own, 1);
   const told = (n, side) => (n ? `${n} slice${n === 1 ? "" : "s"} to the ${side} (${n * facts.sliceWidth} pixels)` : `none to the ${side}`);
-  $("reach-words").textContent = `Slice ${s + 1} draws on ${told(left, "left")} and ${told(right, "right")}: beyond that, hiding ` +
+  const looks = left + right ? `${told(left, "left")} and ${told(right, "right")}` : "itself only";
+  $("reach-words").textContent = `Slice ${s + 1} draws on ${looks}: beyond that, hiding ` +
     `${group > 1 ? `${group} slices` : "a slice"} moves the posteriors here by less than 2 percentage points. The tallest bar is ${percent(Math.max(...bars))}. ` +
     `${facts.memory.length ? "The field at the bottom holds the states of the chosen layer, a row for each unit: full is positive, pale negative." : ""}`;
 }
@@ -105,7 +106,5 @@ if (facts.memory.length) {
     return inside;
   }, calm ? 900 : 220));
   statesHeat();
-} else {
-  $("memory-none").hidden = false;
 }
 follow(showMoment);
