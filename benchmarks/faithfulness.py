@@ -23,7 +23,7 @@ from uncial.explain import INKED, letter_places, pixels_to_hide
 from uncial.lineimage import ink, line_image
 from uncial.nn.crnn import CRNN
 from uncial.nn.hiding import HiddenParts, Place
-from uncial.nn.tracing import PICTURE, trace
+from uncial.nn.tracing import trace
 from uncial.recognizer import Recognizer
 from uncial.runtime import Runtime, torch_network
 from uncial.sources import read_samples
@@ -64,8 +64,7 @@ def letters(
     transcript = recognizer.read_line(gray)
     picture = torch.from_numpy(ink(line_image(gray, bundle.line_image)))[None, None]
     seen = trace(network, picture)
-    field = seen.layers[-1].field if seen.layers else PICTURE
-    hidden = HiddenParts(network, picture, seen.features, field.size[1])
+    hidden = HiddenParts(network, picture, seen.features, seen.slices.field)
     places = letter_places(bundle, transcript, seen.logits[0].softmax(1).numpy())
     usable = [n for n, s in enumerate(transcript.spans) if s.posterior >= SURE and not s.grapheme.isspace()]
     some = [places[n] for n in sorted(rng.permutation(usable)[:LETTERS_OF_A_LINE])]

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -15,8 +16,8 @@ from uncial.explain import explain
 from uncial.explanation import ConvolutionLayer, Explanation
 from uncial.lineimage import ink, line_image
 from uncial.nn.crnn import CRNN
-from uncial.nn.hiding import HiddenParts
-from uncial.nn.tracing import PICTURE, trace
+from uncial.nn.hiding import HiddenParts, Place
+from uncial.nn.tracing import trace
 from uncial.recognizer import Recognizer
 
 
@@ -95,8 +96,7 @@ def test_every_mix_of_parts_can_be_watched_and_hidden_from(network: CRNN) -> Non
         else network.config.recurrent_layers * (2 if network.config.bidirectional else 1)
     )
     assert len(seen.memory) == ways
-    field = seen.layers[-1].field if seen.layers else PICTURE
-    change, _ = HiddenParts(network, picture, seen.features, field.size[1]).reach()
+    change, _ = HiddenParts(network, picture, seen.features, seen.slices.field).reach()
     assert change.shape[1] == seen.features.shape[1]
     assert float(change.max()) <= 1
 
@@ -114,6 +114,26 @@ def test_the_gates_share_that_is_kept_agrees_with_the_cell_run_step_by_step() ->
         assert onward.kept is not None
         assert onward.kept[s] == pytest.approx(float(kept.mean()), abs=1e-5)
         state = torch.from_numpy(onward.states[s])
+
+
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_what_an_sru_keeps_agrees_with_its_states_run_step_by_step(bidirectional: bool) -> None:
+    torch.manual_seed(2)
+    parts = CRNNConfig(recurrent="sru", recurrent_layers=1, recurrent_size=5, bidirectional=bidirectional)
+    network = CRNN(parts, 4).eval().requires_grad_(False)
+    seen = trace(network, torch.rand(1, 1, 64, 40))
+    layer, x = network.recurrent.layers[0], seen.features[0]
+    for way, direction in enumerate(seen.memory):
+        of_way = [slice(n * layer.outputs + 5 * way, n * layer.outputs + 5 * way + 5) for n in range(3)]
+        keep, choose, candidate = (x @ layer.gates.weight[rows].T + layer.gates.bias[rows] for rows in of_way)
+        given = x @ layer.skip.weight[5 * way : 5 * way + 5].T
+        state = torch.zeros(5)
+        for s in reversed(range(len(x))) if direction.backward else range(len(x)):
+            share, mixed = keep[s].sigmoid(), choose[s].sigmoid()
+            state = share * state + (1 - share) * candidate[s]
+            assert direction.kept is not None
+            assert direction.kept[s] == pytest.approx(float(share.mean()), abs=1e-5)
+            np.testing.assert_allclose(direction.states[s], mixed * state + (1 - mixed) * given[s], atol=1e-5)
 
 
 def test_what_is_left_of_a_letter_is_all_that_its_left_reading_knows(
@@ -156,12 +176,51 @@ def test_hiding_nothing_changes_nothing(tiny_bundle: Bundle, drawn_lines: tuple[
     seen = trace(network, picture)
     posteriors = seen.logits[0].softmax(1).numpy()
     places = letter_places(tiny_bundle, Recognizer.load(tiny_bundle.path).read_line(drawn_lines[0].image), posteriors)
-    hidden = HiddenParts(network, picture, seen.features, seen.layers[-1].field.size[1])
+    hidden = HiddenParts(network, picture, seen.features, seen.slices.field)
     lefts, width = hidden.windows(places)
     nothing = torch.zeros(len(places), picture.shape[2], width, dtype=torch.bool)
     expected = [posteriors[p.start : p.end, p.class_].max() for p in places]
     np.testing.assert_allclose(hidden.without_pixels(places, nothing).numpy(), expected, atol=1e-5)
     assert all(0 <= left <= picture.shape[3] - width for left in lefts)
+
+
+def test_slices_read_anew_are_those_of_the_whole_line_wherever_they_are_cut_out(network: CRNN) -> None:
+    torch.manual_seed(6)
+    picture = torch.rand(1, 1, network.config.height, 330)
+    seen = trace(network, picture)
+    hidden = HiddenParts(network, picture, seen.features, seen.slices.field)
+    steps = seen.logits.shape[1]
+    places = [
+        Place(class_=1, peak=peak, start=peak, end=peak + 1, first=0, last=1) for peak in (0, steps // 2, steps - 1)
+    ]
+    _, width = hidden.windows(places)
+    nothing = torch.zeros(len(places), picture.shape[2], width, dtype=torch.bool)
+    expected = seen.logits[0].softmax(1)[[place.peak for place in places], 1]
+    for _, crop in hidden._crops(places):
+        features, _ = hidden._spliced(crop.pixels, crop)
+        torch.testing.assert_close(features, seen.features.expand_as(features), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(hidden.without_pixels(places, nothing), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_letters_lie_in_their_boxes_also_in_a_stretched_line(
+    tiny_bundle: Bundle, resaved, drawn_lines: tuple[DrawnLine, ...]
+) -> None:
+    line, stretch = drawn_lines[2], 1.25
+    height, width = line.image.shape
+    narrow = cv2.resize(line.image, (round(width / stretch), height), interpolation=cv2.INTER_AREA)
+    wider = replace(tiny_bundle.line_image, stretch=stretch)
+    made = explain(resaved(tiny_bundle, line_image=wider), narrow)
+    assert made.transcript.text == line.text
+    assert made.image.shape == (height, round(narrow.shape[1] * stretch) + 2 * wider.margin)
+    boxes = [(letter.left - wider.margin, letter.right - wider.margin) for letter in made.letters]
+    assert all(left <= middle <= right for (left, right), middle in zip(boxes, line.middles, strict=True))
+    for letter in made.letters:  # the transcript's pixels are those of the narrow image
+        assert letter.left <= letter.span.left * stretch + wider.margin + 0.5
+        assert letter.span.right * stretch + wider.margin - 0.5 <= letter.right
+
+
+def test_a_beam_without_language_model_is_told_beside_the_best_path(explanation: Explanation) -> None:
+    assert explanation.beam == explanation.best_path
 
 
 def test_an_explanation_s_json_holds_its_numbers(explanation: Explanation) -> None:

@@ -3,29 +3,59 @@
 import base64
 import hashlib
 import importlib
+import json
 import re
 import shutil
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from commands import uncial
 from conftest import DrawnLine
 
+from uncial.architecture import CRNNConfig
 from uncial.bundle import Bundle
 from uncial.explain import explain
 from uncial.explain_page import render, shown_classes
+from uncial.explanation import Explanation, Readings
+from uncial.nn.crnn import CRNN
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 
 
+SMALL = {"channels": (4, 6), "blocks": (1,), "strides_down": (4, 4), "strides_across": (4, 2)}
+SMALL |= {"recurrent_size": 5, "recurrent_layers": 1}
+PARTS: list[dict[str, Any]] = [
+    {"recurrent": "gru", "steps_per_slice": 1},
+    {"recurrent": "simple", "bidirectional": False},
+    {"recurrent": "sru", "shortcut": False},
+    {"recurrent": "none", "column": "stack"},
+    {"column": "sweep", "kernel": 5},
+    {"backbone": "none", "column": "stack"},
+]
+
+
 @pytest.fixture(scope="module")
-def html(tiny_bundle: Bundle, drawn_lines: tuple[DrawnLine, ...]) -> str:
-    return render(explain(tiny_bundle, drawn_lines[2].image))
+def explanation(tiny_bundle: Bundle, drawn_lines: tuple[DrawnLine, ...]) -> Explanation:
+    return explain(tiny_bundle, drawn_lines[2].image)
+
+
+@pytest.fixture(scope="module")
+def html(explanation: Explanation) -> str:
+    return render(explanation)
+
+
+def facts_of(html: str) -> Any:
+    """The words and small numbers of a page."""
+    facts = re.search(r'id="facts">(.*?)</script>', html, re.DOTALL)
+    assert facts
+    return json.loads(facts[1])
 
 
 @pytest.fixture(scope="module")
@@ -93,13 +123,51 @@ def test_the_command_writes_a_page_or_json(
     assert (again.code, "--force" in again.told) == (8, True)
 
 
+def test_the_page_tells_step_by_step_what_the_decoder_changed(explanation: Explanation) -> None:
+    changed = replace(explanation, best_path="1 Mey 1862", beam="1 May 862")
+    facts = facts_of(render(changed))
+    assert facts["decoded"] == [
+        [["1 Mey 1862", False]],
+        [["1 M", False], ["a", True], ["y ", False], ["", True], ["862", False]],
+        [["1 May ", False], ["1", True], ["862", False]],
+    ]
+
+
+def test_the_page_tells_letters_taken_for_others_from_letters_not_seen(explanation: Explanation) -> None:
+    sure, other, blank = (("a", 0.9), ("b", 0.1)), (("o", 0.6), ("a", 0.4)), (("", 0.7), ("a", 0.3))
+    readings = [Readings(sure, sure, sure), Readings(other, blank, sure), Readings(sure, blank, sure)]
+    letters = tuple(replace(explanation.letters[0], readings=some) for some in readings)
+    page = render(replace(explanation, letters=letters))
+    assert [(letter["changes"], letter["mistaken"]) for letter in facts_of(page)["letters"]] == [
+        (False, False),
+        (True, True),
+        (True, False),
+    ]
+    assert "Of 3 letters 1 is taken for another one before all context comes in and 1 is not seen (∅)" in page
+
+
+@pytest.mark.parametrize("parts", PARTS, ids=lambda parts: "-".join(map(str, parts.values())))
+def test_a_network_of_any_parts_has_a_page_without_errors(
+    tiny_bundle: Bundle, resaved: Any, drawn_lines: tuple[DrawnLine, ...], tmp_path: Path, parts: dict[str, Any]
+) -> None:
+    torch.manual_seed(1)
+    config = CRNNConfig(**SMALL, **parts)
+    weights = CRNN(config, tiny_bundle.alphabet.size).state_dict()
+    bundle = resaved(tiny_bundle, architecture=config, weights={name: w.numpy() for name, w in weights.items()})
+    html = render(explain(bundle, drawn_lines[1].image[:, :40]))
+    facts = facts_of(html)
+    assert len(facts["memory"]) == (0 if config.recurrent == "none" else 2 if config.bidirectional else 1)
+    assert bool(facts["layers"]) == (config.backbone != "none")
+    assert (facts["slices"]["rows"] is None) == (config.column == "stack")
+
+
 @pytest.mark.parametrize("screen", [DESK, PHONE], ids=["desk", "phone"])
 def test_in_a_browser_every_control_works_without_an_error_or_a_request(
-    browser: Any, html: str, tmp_path: Path, screen: dict[str, int]
+    browser: Any, explanation: Explanation, html: str, tmp_path: Path, screen: dict[str, int]
 ) -> None:
     file = tmp_path / "explain.html"
     file.write_text(html, encoding="utf-8")
-    page = browser.new_page(viewport=screen)
+    page = browser.new_page(viewport=screen, has_touch=screen == PHONE)
     page.set_default_timeout(60_000)
     errors: list[str] = []
     requests: list[str] = []
@@ -109,16 +177,18 @@ def test_in_a_browser_every_control_works_without_an_error_or_a_request(
     page.goto(file.as_uri())
     page.wait_for_selector("html[data-ready]", state="attached")
     assert page.evaluate("document.documentElement.scrollWidth") <= screen["width"]
-    use_features(page)
+    use_features(page, explanation)
     use_memory(page)
     use_text(page)
+    if screen == PHONE:
+        use_touch(page)
     assert errors == []
     assert requests == [file.as_uri()]
     page.close()
 
 
-def use_features(page: Any) -> None:
-    """Choose layers and filters, and let one slide: the sum agrees with the map to within its rounding."""
+def use_features(page: Any, explanation: Explanation) -> None:
+    """Choose layers and filters, and let one slide: its sum is that of the picture's own numbers, and the map's."""
     for layer in range(page.locator("#layer option").count()):
         page.select_option("#layer", str(layer))
         page.locator("#filters .tile").nth(1).click()
@@ -130,9 +200,35 @@ def use_features(page: Any) -> None:
     page.keyboard.press("ArrowDown")
     assert page.text_content("#value") != before
     total, told = page.evaluate("[Number(lens.dataset.sum), Number(lens.dataset.map)]")
-    assert abs(total - told) < 0.05 + abs(told) / 20
+    filters = [tile.get_attribute("aria-pressed") for tile in page.locator("#filters .tile").all()]
+    row, column = (int(n) - 1 for n in re.findall(r"(?:Row|column) (\d+)", page.text_content("#value")))
+    assert total == pytest.approx(answer(explanation, filters.index("true"), row, column), abs=1e-3)
+    assert abs(total - told) < explanation.layers[0].maps.max() / 255
+    words = page.text_content("#lens-stride")
+    assert "2 to the right" in words
+    assert "4 down" in words
+    assert "1 row and 1 column" in words
     page.locator("#lens-controls .play").click()
     page.locator("#lens-controls .play").click()
+
+
+def answer(explanation: Explanation, n: int, row: int, column: int) -> float:
+    """What the n-th filter of the first layer answers, from ink, weights, stride and padding."""
+    layer = explanation.layers[0]
+    shades = np.pad(explanation.ink[explanation.image], [(p, p) for p in layer.padding])
+    top, left = row * layer.stride[0], column * layer.stride[1]
+    under = shades[top : top + layer.kernel[0], left : left + layer.kernel[1]]
+    return max(0.0, float((under * layer.weights[n, 0]).sum() * layer.scale[n] + layer.shift[n]))
+
+
+def use_touch(page: Any) -> None:
+    """Tap what a finger reaches: a place on the line, a button, a letter."""
+    page.locator("#stages button").nth(1).tap()
+    assert page.get_attribute("#path", "data-stage") == "merged"
+    page.locator("#text-letters button").nth(1).tap()
+    before = page.text_content("#runners-up")
+    page.locator("#text-strip .photo").tap()  # in its middle
+    assert page.text_content("#runners-up") != before
 
 
 def use_memory(page: Any) -> None:

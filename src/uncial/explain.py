@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uncial.bundle import Bundle
-from uncial.decoders import best_path
+from uncial.decoders import BeamConfig, beam_search, best_path
 from uncial.document import Transcript
 from uncial.explanation import Explanation, Guess, Letter, Reach, Readings, Saliency
 from uncial.image_file import Gray
@@ -46,7 +46,7 @@ def explain(model: Recognizer | Bundle, gray: Gray) -> Explanation:
     import torch
 
     from uncial.nn.hiding import HiddenParts
-    from uncial.nn.tracing import PICTURE, trace
+    from uncial.nn.tracing import trace
 
     recognizer = Recognizer(bundle, Runtime(bundle, "torch"), "fast") if isinstance(model, Bundle) else model
     transcript = recognizer.read_line(gray)
@@ -54,7 +54,7 @@ def explain(model: Recognizer | Bundle, gray: Gray) -> Explanation:
     shades = ink(image)
     picture = torch.from_numpy(shades)[None, None]
     seen = trace(network, picture)
-    hidden = HiddenParts(network, picture, seen.features, (seen.layers[-1].field if seen.layers else PICTURE).size[1])
+    hidden = HiddenParts(network, picture, seen.features, seen.slices.field)
     change, group = hidden.reach()
     posteriors = seen.logits[0].softmax(1).numpy()
     levels = np.zeros(256, np.float32)
@@ -66,6 +66,7 @@ def explain(model: Recognizer | Bundle, gray: Gray) -> Explanation:
         graphemes=bundle.alphabet.graphemes,
         transcript=transcript,
         best_path=bundle.alphabet.decode(span.class_ for span in best_path(posteriors)),
+        beam=_beam(bundle, seen.logits[0].log_softmax(1).numpy()),
         posteriors=posteriors,
         layers=seen.layers,
         slices=seen.slices,
@@ -73,6 +74,12 @@ def explain(model: Recognizer | Bundle, gray: Gray) -> Explanation:
         reach=Reach(change.numpy(), group),
         letters=_letters(bundle, transcript, posteriors, hidden) if transcript.spans else (),
     )
+
+
+def _beam(bundle: Bundle, log_probs: NDArray[np.float32]) -> str:
+    """What a beam search without language model reads in (T, C)."""
+    [readings] = beam_search([log_probs], None, BeamConfig(weight=0, bonus=0))
+    return bundle.alphabet.decode(readings[0].classes)
 
 
 def _letters(
@@ -87,8 +94,8 @@ def _letters(
         Letter(
             span=span,
             peak=place.peak,
-            left=span.start * step,
-            right=span.end * step,
+            left=place.start * step,
+            right=place.end * step,
             readings=Readings(*(_guesses(bundle, row) for row in (alone[n], left[n], posteriors[place.peak]))),
             saliency=pixels[n],
         )

@@ -10,15 +10,17 @@ import hashlib
 import json
 import zlib
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any
 
 import jinja2
 import numpy as np
 from numpy.typing import NDArray
+from rapidfuzz.distance import Levenshtein
 
 from uncial import __version__
-from uncial.explanation import ConvolutionLayer, Explanation, Letter
-from uncial.text import normalise
+from uncial.explanation import ConvolutionLayer, Explanation, Letter, ReceptiveField
+from uncial.text import graphemes
 
 SCRIPTS = ("base.js", "features.js", "slices.js", "memory.js", "letters.js", "text.js")
 SHOWN_CLASSES = 24  # rows of the posteriors' heat map
@@ -68,13 +70,20 @@ def render(explanation: Explanation) -> str:
         version=__version__,
         explanation=explanation,
         network=explanation.network,
-        changed=sum(letter.readings.changes for letter in explanation.letters),
+        **_counts(explanation),
         style=(folder / "page.css").read_text(encoding="utf-8"),
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         facts=facts.replace("<", "\\u003c"),
         numbers=numbers.packed(),
     )
+
+
+def _counts(explanation: Explanation) -> dict[str, int]:
+    """How many letters context changes: read as another one without it, or not seen."""
+    readings = [letter.readings for letter in explanation.letters]
+    mistaken = sum(one.mistaken for one in readings)
+    return {"mistaken": mistaken, "unseen": sum(one.changes for one in readings) - mistaken}
 
 
 def _facts(explanation: Explanation, numbers: _Numbers) -> Values:
@@ -84,7 +93,7 @@ def _facts(explanation: Explanation, numbers: _Numbers) -> Values:
     names = ("", *explanation.graphemes)
     return {
         "text": explanation.transcript.text,
-        "bestPath": normalise(explanation.best_path),
+        "decoded": _decoded(explanation),
         "picture": numbers.add(explanation.image),
         "ink": [round(float(level), 4) for level in explanation.ink],
         "sliceWidth": network.slice_width,
@@ -96,6 +105,7 @@ def _facts(explanation: Explanation, numbers: _Numbers) -> Values:
             "features": numbers.add(slices.features),
             "rows": None if slices.rows is None or slices.height > 255 else numbers.add(slices.rows),
             "height": slices.height,
+            "field": _field(slices.field),
         },
         "memory": [
             {
@@ -114,6 +124,16 @@ def _facts(explanation: Explanation, numbers: _Numbers) -> Values:
     }
 
 
+def _decoded(explanation: Explanation) -> list[list[tuple[str, bool]]]:
+    """Best path, beam and transcript as parts of text, each told whether it differs from the reading before."""
+    readings = [graphemes(t) for t in (explanation.best_path, explanation.beam, explanation.transcript.text)]
+    rows = [[("".join(readings[0]), False)]]
+    for before, after in pairwise(readings):
+        edits = Levenshtein.opcodes(before, after)
+        rows.append([("".join(after[e.dest_start : e.dest_end]), e.tag != "equal") for e in edits])
+    return rows
+
+
 def shown_classes(posteriors: NDArray[np.float32]) -> list[int]:
     """The classes that are likely somewhere in (T, C) posteriors, the blank first; at most `SHOWN_CLASSES`."""
     greatest = posteriors.max(axis=0)
@@ -122,8 +142,10 @@ def shown_classes(posteriors: NDArray[np.float32]) -> list[int]:
 
 
 def _layer(layer: ConvolutionLayer, numbers: _Numbers) -> Values:
+    digits = 6 if layer.inputs == 1 else 4  # the magnifier adds up what the first layer does
+
     def rounded(values: NDArray[np.float32]) -> list[Any]:
-        return np.round(values.astype(np.float64), 4).tolist()  # type: ignore[no-any-return]
+        return np.round(values.astype(np.float64), digits).tolist()  # type: ignore[no-any-return]
 
     return {
         "name": layer.name,
@@ -133,7 +155,7 @@ def _layer(layer: ConvolutionLayer, numbers: _Numbers) -> Values:
         "stride": layer.stride,
         "padding": layer.padding,
         "activated": layer.activated,
-        "field": {"size": layer.field.size, "step": layer.field.step, "start": layer.field.start},
+        "field": _field(layer.field),
         "filters": layer.filters.tolist(),
         "listensTo": layer.listens_to.tolist(),
         "weights": rounded(layer.weights),
@@ -141,6 +163,10 @@ def _layer(layer: ConvolutionLayer, numbers: _Numbers) -> Values:
         "shift": rounded(layer.shift),
         "maps": numbers.add(layer.maps),
     }
+
+
+def _field(field: ReceptiveField) -> Values:
+    return {"size": field.size, "step": field.step, "start": field.start}
 
 
 def _letter(letter: Letter, numbers: _Numbers) -> Values:
@@ -162,6 +188,7 @@ def _letter(letter: Letter, numbers: _Numbers) -> Values:
         "others": guesses(letter.span.alternatives),
         "readings": [guesses(readings.alone), guesses(readings.left), guesses(readings.both)],
         "changes": readings.changes,
+        "mistaken": readings.mistaken,
         "saliency": {
             "left": saliency.left,
             "weights": numbers.add(saliency.weights),

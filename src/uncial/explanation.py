@@ -88,11 +88,13 @@ class Slices:
         rows: (S, F) from which row of the feature map, 0 the topmost, each number was kept; None: every row was kept,
             one beside the other.
         height: rows of the feature map.
+        field: the receptive field of the feature map's values, before any sweep along its columns.
     """
 
     features: Floats
     rows: NDArray[np.int64] | None
     height: int
+    field: ReceptiveField
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,9 +104,10 @@ class Direction:
     Attributes:
         layer: from 0.
         backward: it ran from right to left.
-        states: (S, size) the state after each slice, in the order of the slices.
+        states: (S, size) what the cell gives on after each slice, in the order of the slices: the hidden state; of an
+            SRU a mix of state and input.
         kept: (S,) how much of what it remembered before each slice the cell kept, mean over its units, in [0, 1]: its
-            forget gates (LSTM) or update gates (GRU); None: a cell without gates, which makes its whole state anew.
+            forget gates (LSTM, SRU) or update gates (GRU); None: a cell without gates, which makes all anew.
     """
 
     layer: int
@@ -134,7 +137,8 @@ class Readings:
     Attributes:
         alone: by its own features, without recurrent layers: the shortcut head; or, where the network has none, the
             letter's slices alone between blank paper.
-        left: with the slices up to its last, and blank paper behind.
+        left: with the slices up to its own last, and blank paper behind; where there is a shortcut head, with the next
+            slice too, which that head sees as well.
         both: with the whole line.
     """
 
@@ -144,8 +148,13 @@ class Readings:
 
     @property
     def changes(self) -> bool:
-        """Context changed what is read."""
+        """Without context, or with the left one only, another letter is read, or none."""
         return len({self.alone[0][0], self.left[0][0], self.both[0][0]}) > 1
+
+    @property
+    def mistaken(self) -> bool:
+        """Without context, or with the left one only, another letter is read."""
+        return bool({self.alone[0][0], self.left[0][0]} - {"", self.both[0][0]})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,7 +184,8 @@ class Letter:
     Attributes:
         span: grapheme, time steps, posterior and runners-up.
         peak: the time step at which it is surest.
-        left: where its slices begin in the line image.
+        left: where the time steps that are its own begin in the line image: those nearer to its peak than to that of a
+            neighbour, one slice beyond its span at most.
         right: where they end.
         readings: with and without context.
         saliency: of its pixels.
@@ -199,7 +209,8 @@ class Explanation:
         network: its parts.
         graphemes: of the alphabet; class 0 is the blank, the first grapheme class 1.
         transcript: what was read.
-        best_path: the text of the likeliest class at each time step; what the decoder changed is the difference.
+        best_path: the text of the likeliest class at each time step.
+        beam: the text that a beam search finds without language model, which weighs all paths of a text together.
         posteriors: (T, C) in [0, 1].
         layers: the convolutional layers in the order they ran.
         slices: what entered the recurrent layers.
@@ -215,6 +226,7 @@ class Explanation:
     graphemes: tuple[str, ...]
     transcript: Transcript
     best_path: str
+    beam: str
     posteriors: Floats
     layers: tuple[ConvolutionLayer, ...]
     slices: Slices
@@ -233,12 +245,16 @@ def _plain(value: Any) -> Any:
         return _rounded(value).tolist()
     if is_dataclass(value):
         plain = {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
-        return plain | {"changes": value.changes} if isinstance(value, Readings) else plain
+        return plain | _told(value) if isinstance(value, Readings) else plain
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+
+
+def _told(readings: Readings) -> dict[str, bool]:
+    return {"changes": readings.changes, "mistaken": readings.mistaken}
 
 
 def _rounded(values: NDArray[Any]) -> NDArray[Any]:

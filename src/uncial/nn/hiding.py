@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from uncial.alphabet import BLANK
+from uncial.explanation import ReceptiveField
 from uncial.nn.crnn import CRNN
 
 AT_ONCE = 32  # copies of a line in one batch; bounds memory, more is not quicker
@@ -28,8 +29,8 @@ class Place:
         peak: time step.
         start: first time step that is nearer to this letter's than to any other's, one slice from its span at most.
         end: the time step after the last.
-        last: the slice after the last of its span.
         first: first slice of its span.
+        last: the slice after the last of its span.
     """
 
     class_: int
@@ -43,21 +44,24 @@ class Place:
 class HiddenParts:  # budget: five questions to one line, which share its slices and crops
     """One line, and the network that reads it with parts hidden."""
 
-    def __init__(self, network: CRNN, picture: Tensor, features: Tensor, seen: int) -> None:
+    def __init__(self, network: CRNN, picture: Tensor, features: Tensor, seen: ReceptiveField) -> None:
         """Take up a line that was read.
 
         Args:
             network: in eval mode; its weights need no gradient.
             picture: (1, 1, H, W) ink.
             features: (1, S, F) of its slices.
-            seen: pixels across that a slice sees.
+            seen: the receptive field of its slices.
         """
         self.network = network
         self.picture = picture
         self.features = features
         self.slice_width = network.config.slice_width
         self.steps = network.config.steps_per_slice
-        self.overlap = -(-seen // (2 * self.slice_width))  # slices left and right that see a pixel
+        # What the shortcut head sees on either side: no reading with context shall know less.
+        self.beside = 0 if network.shortcut is None else network.shortcut.kernel_size[0] // 2
+        left, right = -seen.start[1], seen.start[1] + seen.size[1] - 1  # pixels seen before and from a slice's first on
+        self.overlap = max(0, -(-left // self.slice_width), right // self.slice_width)  # slices that see past an edge
         with torch.no_grad():
             self.paper = network.slices(torch.zeros_like(picture), torch.tensor([picture.shape[3]]))[0]
 
@@ -86,11 +90,11 @@ class HiddenParts:  # budget: five questions to one line, which share its slices
         if self.network.shortcut is not None:
             posteriors = self.network.shortcut_logits(self.features).softmax(2)
             return torch.stack([self._clearest(posteriors[0], place) for place in places])
-        return self._read_within(places, [place.first for place in places])
+        return self._read_within(places, [place.start // self.steps for place in places])
 
     @torch.no_grad()
     def left_only(self, places: Sequence[Place]) -> Tensor:
-        """(N, C) posteriors of each letter read with the slices up to its last, and blank paper behind."""
+        """(N, C) posteriors of each letter read with what is left of its end; see `explanation.Readings`."""
         return self._read_within(places, [0] * len(places))
 
     def pixel_weights(self, places: Sequence[Place]) -> tuple[list[int], Tensor]:
@@ -144,12 +148,12 @@ class HiddenParts:  # budget: five questions to one line, which share its slices
         return self.network.context_logits(features, lengths).softmax(2)
 
     def _read_within(self, places: Sequence[Place], firsts: Sequence[int]) -> Tensor:
-        """Read each letter with the slices from `first` to its last, and blank paper around them."""
+        """Read each letter with the slices from `first` to its end, and blank paper around them."""
         slices, found = torch.arange(self.features.shape[1]), []
         for n in range(0, len(places), AT_ONCE):
             some = places[n : n + AT_ONCE]
             first = torch.tensor(firsts[n : n + AT_ONCE])[:, None]
-            last = torch.tensor([place.last for place in some])[:, None]
+            last = torch.tensor([-(-place.end // self.steps) + self.beside for place in some])[:, None]
             shown = ((slices >= first) & (slices < last))[:, :, None]
             posteriors = self._posteriors(torch.where(shown, self.features, self.paper))
             found += [self._clearest(posteriors[i], place) for i, place in enumerate(some)]
@@ -157,7 +161,7 @@ class HiddenParts:  # budget: five questions to one line, which share its slices
 
     def _clearest(self, posteriors: Tensor, place: Place) -> Tensor:
         """Of (T, C) the (C,) at that time step of a letter's own where a blank is least likely."""
-        own = posteriors[place.start : min(place.end, place.last * self.steps)]
+        own = posteriors[place.start : place.end]
         return own[own[:, BLANK].argmin()]
 
     def _crops(self, places: Sequence[Place]) -> "Iterator[tuple[Sequence[Place], _Crops]]":

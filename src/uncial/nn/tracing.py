@@ -118,9 +118,9 @@ def trace(network: CRNN, picture: Tensor) -> Trace:
     """
     width = torch.tensor([picture.shape[3]])
     watcher = _Watcher(picture)
-    columns: list[Tensor] = []  # the feature map whose columns are pooled
-    stages = [network.backbone] if network.sweep is None else [network.sweep]
-    hooks = [stage.register_forward_hook(lambda _m, _i, out: columns.append(_first(out))) for stage in stages]
+    maps: list[Tensor] = []  # the feature map, and after a sweep the one whose columns are pooled
+    stages = [network.backbone, *([] if network.sweep is None else [network.sweep])]
+    hooks = [stage.register_forward_hook(lambda _m, _i, out: maps.append(_first(out))) for stage in stages]
     try:
         with watcher:
             features, lengths = network.slices(picture, width)
@@ -130,7 +130,8 @@ def trace(network: CRNN, picture: Tensor) -> Trace:
             hook.remove()
     names = {id(module.weight): name for name, module in network.named_modules() if isinstance(module, nn.Conv2d)}
     layers = tuple(_layer(conv, names.get(id(conv.weight), "")) for conv in watcher.convolutions)
-    return Trace(layers, _slices(network, columns[0], features), memory, features, logits)
+    slices = _slices(network, maps[-1], features, watcher.fields[id(maps[0])])
+    return Trace(layers, slices, memory, features, logits)
 
 
 def _remember(network: CRNN, features: Tensor, lengths: Tensor) -> tuple[tuple[Direction, ...], Tensor]:
@@ -149,9 +150,11 @@ def _remember(network: CRNN, features: Tensor, lengths: Tensor) -> tuple[tuple[D
             hook.remove()
     memory = []
     for number, layer in enumerate(network.recurrent.layers):
-        if isinstance(layer, SimpleRecurrentUnit):  # both ways in one: its outputs stand side by side
-            ways = seen[id(layer)][1].chunk(2 if layer.bidirectional else 1, dim=1)
-            memory += [Direction(number, bool(back), way.numpy(), None) for back, way in enumerate(ways)]
+        if isinstance(layer, SimpleRecurrentUnit):  # both ways in one: their numbers stand side by side
+            given, states = seen[id(layer)]
+            kept = layer.gates(given)[:, : layer.outputs].sigmoid()
+            ways = zip(*(some.chunk(2 if layer.bidirectional else 1, dim=1) for some in (states, kept)), strict=True)
+            memory += [Direction(number, bool(b), w.numpy(), k.mean(1).numpy()) for b, (w, k) in enumerate(ways)]
         for backward, cell in enumerate(layer.children()):
             if isinstance(cell, nn.RNNBase):
                 memory.append(_direction(number, bool(backward), cell, *seen[id(cell)]))
@@ -204,9 +207,9 @@ def _layer(conv: _Convolution, name: str) -> ConvolutionLayer:
     )
 
 
-def _slices(network: CRNN, columns: Tensor, features: Tensor) -> Slices:
-    rows = None if network.config.column == "stack" else columns[0].argmax(dim=1).T
-    return Slices(features[0].numpy(), None if rows is None else np.ascontiguousarray(rows.numpy()), columns.shape[2])
+def _slices(network: CRNN, columns: Tensor, features: Tensor, field: ReceptiveField) -> Slices:
+    rows = None if network.config.column == "stack" else np.ascontiguousarray(columns[0].argmax(dim=1).T.numpy())
+    return Slices(features[0].numpy(), rows, columns.shape[2], field)
 
 
 def _grown(

@@ -22,7 +22,7 @@ function array(place, offset = 0, shape = place.shape) {
   const Type = place.signed ? Int8Array : Uint8Array;
   const raw = new Type(bytes.buffer, place.at + offset, size);
   return {
-    shape, raw, scale: place.scale,
+    shape, raw, scale: place.scale, signed: place.signed,
     at: (i) => raw[i] * place.scale,
     part: (n) => array(place, offset + n * (size / shape[0]), shape.slice(1)),
   };
@@ -44,6 +44,12 @@ const shown = (grapheme) => (grapheme === "" ? "∅" : grapheme === " " ? "␣" 
 const said = (grapheme) => (grapheme === "" ? "blank" : grapheme === " " ? "space" : grapheme);
 const percent = (p) => (p > 0 && p < 0.005 ? "< 1" : p > 0.995 && p < 1 ? "> 99" : String(Math.round(100 * p))) + "\u202f%";
 const number = (v) => v.toFixed(2).replace(/^-(?=0\.00$)/, "").replace("-", "−");
+/** The greatest absolute number; a loop, since a long line has more numbers than a call takes arguments. */
+const largest = (values, least = 0) => {
+  let most = least;
+  for (const value of values) most = Math.max(most, Math.abs(value));
+  return most;
+};
 const clamp = (v, low, high) => Math.min(Math.max(v, low), high);
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 

@@ -11,6 +11,11 @@ const filterShown = facts.layers.map((layer) => {
   return spread.indexOf(Math.max(...spread));
 });
 
+/** What a layer is called, for people. */
+const layerName = (name) => name.replace(/\.conv$/, "")
+  .replace(/^stages\.(\d+)\.(\d+)\.(\w+)$/, (_, stage, block, part) => `stage ${+stage + 1}, block ${+block + 1}, ${part === "shortcut" ? "short cut" : part}`)
+  .replace(/^convs\.(\d+)$/, (_, n) => `convolution ${+n + 1}`);
+
 const valueAt = (layer) => {
   const { size, step, start } = layer.field, [, rows, columns] = layer.maps.shape;
   const nearest = (p, a) => Math.round((p - start[a] - (size[a] - 1) / 2) / step[a]);
@@ -28,13 +33,13 @@ const middleOf = (layer, row, column) => {
 /** The map of a filter: dark blue where it answers; what a ReLU would cut is left blank. */
 function mapOf(layer, n, label) {
   const map = array(layer.maps).part(n), [rows, columns] = map.shape;
-  const most = Math.max(1e-6, ...map.raw) * map.scale;
+  const most = largest(map.raw.filter((value) => value > 0), 1) * map.scale;
   return raster(columns, rows, (x, y) => ["blue", map.at(y * columns + x) / most], label);
 }
 
 function kernelOf(layer, n, k, side) {
   const [rows, columns] = layer.kernel, weights = layer.weights[n][k].flat();
-  const most = Math.max(...layer.weights[n].flat(2).map(Math.abs), 1e-6);
+  const most = largest(layer.weights[n].flat(2), 1e-6);
   return squares(weights, columns, most, `Weights: ${rows} rows of ${columns}`, side);
 }
 
@@ -47,8 +52,9 @@ function showLayer(index) {
   $("layer-facts").textContent =
     `${layer.outputs} filters of ${layer.kernel.join(" × ")} over ${layer.inputs === 1 ? "the picture" : `${layer.inputs} maps`}${shows}. ` +
     `A filter moves ${across} to the right and ${down} down at each step; padding ${pw || "none"} across, ${ph || "none"} down. ` +
-    `Each value sees ${size[1]} × ${size[0]} pixels (across × down), its neighbour the same ${step[1]} pixels further on.` +
-    (layer.activated ? "" : " This answer is added to another before negative values are cut.");
+    `Each value sees ${size[1]} × ${size[0]} pixels (across × down), its neighbours as many, ${step[1]} further across and ${step[0]} down.` +
+    (layer.activated ? "" : " This answer is added to another before negative values are cut.") +
+    " Below, each filter stands beside its map: the stronger a place stands out, the stronger the answer.";
   $("filters").replaceChildren(...layer.filters.map((filter, n) =>
     el("button", { type: "button", className: "tile", "aria-pressed": String(n === filterShown[index]), title: `Filter ${filter + 1}`,
       onclick: () => { filterShown[index] = n; showFilter(); } },
@@ -122,18 +128,20 @@ function showLens() {
   if (!layer) return;
   const n = filterShown[facts.layers.indexOf(layer)], [row, column] = valueAt(layer), [kh, kw] = layer.kernel;
   const field = fieldOf(layer, row, column), weights = layer.weights[n][0];
-  const around = 4, cells = [], [down, across] = layer.stride;
+  const around = 4, cells = [], [down, across] = layer.stride, [ph, pw] = layer.padding;
   for (let y = field.top - around; y < field.top + kh + around; y++) {
     for (let x = field.left - around - 3; x < field.left + kw + around + 3; x++) {
       const outside = x < 0 || y < 0 || x >= width || y >= height;
+      const beyond = x < -pw || y < -ph || x >= width + pw || y >= height + ph;
       const under = x >= field.left && x < field.left + kw && y >= field.top && y < field.top + kh;
       const next = x >= field.left + across && x < field.left + across + kw && y >= field.top && y < field.top + kh;
-      const cell = el("i", { className: `${outside ? "padding" : ""} ${under ? "under" : ""} ${next ? "next" : ""}` });
+      const below = x >= field.left && x < field.left + kw && y >= field.top + down && y < field.top + down + kh;
+      const cell = el("i", { className: `${beyond ? "beyond" : outside ? "padding" : ""} ${under ? "under" : next ? "next" : below ? "below" : ""}` });
       cell.style.setProperty("--ink", inkAt(x, y));
       cells.push(cell);
     }
   }
-  $("lens-stride").textContent = `The filter stands on the framed pixels; the dotted ones are its next place, ${across} further to the right. At the end of a row it goes ${down} down. Dashed squares are padding, zeros around the picture.`;
+  $("lens-stride").textContent = `The filter stands on the framed pixels; the dotted ones are its next place, ${across} to the right, and the hatched ones its place in the next row, ${down} down. Dashed squares are padding: ${ph || "no"} row${ph === 1 ? "" : "s"} and ${pw || "no"} column${pw === 1 ? "" : "s"} of zeros around the picture.`;
   $("lens-view").style.setProperty("--columns", kw + 2 * around + 6);
   $("lens-view").replaceChildren(...cells);
   let sum = 0;
@@ -144,19 +152,19 @@ function showLens() {
     return box;
   };
   const inked = grid((x, y) => el("b", {}, number(inkAt(field.left + x, field.top + y))), "pixels");
-  const weighed = grid((x, y) => el("b", {}, number(weights[y][x])), "weights");
+  // Training's scale is multiplied into the weights, as a network that only reads may do: so the products add up to the answer.
+  const weighed = grid((x, y) => el("b", {}, number(layer.scale[n] * weights[y][x])), "weights");
   const products = grid((x, y) => {
-    const product = inkAt(field.left + x, field.top + y) * weights[y][x];
+    const product = inkAt(field.left + x, field.top + y) * layer.scale[n] * weights[y][x];
     sum += product;
     return el("b", { className: product ? "" : "none" }, number(product));
   }, "products");
-  const scaled = sum * layer.scale[n] + layer.shift[n], result = layer.activated ? Math.max(0, scaled) : scaled;
+  const answer = sum + layer.shift[n], result = layer.activated ? Math.max(0, answer) : answer;
   const part = (box, name) => el("figure", {}, box, el("figcaption", {}, name));
   const sign = (text) => el("span", { className: "sign", "aria-hidden": "true" }, text);
   $("sum").replaceChildren(part(inked, "ink below"), sign("×"), part(weighed, `weights of filter ${layer.filters[n] + 1}`), sign("="), part(products, "products"));
-  $("sum-words").textContent = `The products add up to ${number(sum)}. Times ${number(layer.scale[n])} plus ${number(layer.shift[n])} ` +
-    `(what training found to keep answers in range) makes ${number(scaled)}` +
-    `${layer.activated ? `; negative answers are cut to 0, so the map holds ${number(result)}` : ""}.`;
+  $("sum-words").textContent = `The products add up to ${number(sum)}. With the filter’s own offset of ${number(layer.shift[n])} that makes ${number(answer)}` +
+    `${!layer.activated ? "" : answer < 0 ? "; negative answers are cut to 0, so the map holds 0.00" : ", which is what the map holds"}. Numbers are shown to two decimals and added up in full.`;
   const told = array(layer.maps).part(n), columns = told.shape[1];
   $("lens").dataset.sum = result;
   $("lens").dataset.map = told.at(row * columns + column);
@@ -212,7 +220,7 @@ if (facts.layers.length) {
   };
   setAcross = range("Column", 1);
   setDown = range("Row", 0);
-  facts.layers.forEach((layer, i) => $("layer").append(el("option", { value: i }, `${i + 1}. ${layer.name.replace(/\.conv$/, "")}: ${layer.outputs} filters ${layer.kernel.join(" × ")}`)));
+  facts.layers.forEach((layer, i) => $("layer").append(el("option", { value: i }, `${i + 1}. ${layerName(layer.name)}: ${layer.outputs} filters ${layer.kernel.join(" × ")}`)));
   $("layer").addEventListener("change", () => showLayer(Number($("layer").value)));
   const lensLayer = facts.layers.find((one) => one.inputs === 1);
   const step = (text, label, across, down) => el("button", { type: "button", "aria-label": label, onclick: () => stepBy(across, down, lensLayer) }, text);

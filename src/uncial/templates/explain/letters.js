@@ -1,7 +1,7 @@
 // Context decides; saliency; and the reading as a row of letters to choose from.
 
 const letters = facts.letters;
-const cropOf = (letter, room = 18) => photo(Math.round(letter.left) - room, Math.round(letter.right - letter.left) + 2 * room, `Where ${said(letter.grapheme)} was read`);
+const cropOf = (letter, room = 12) => photo(Math.round(letter.left) - room, Math.round(letter.right - letter.left) + 2 * room, `Where ${said(letter.grapheme)} was read`);
 
 /** The reading as buttons; one of them is in the order of the tab key, the arrow keys lead to the others. */
 function letterRow(host, label) {
@@ -36,10 +36,12 @@ function contextCards() {
   const only = $("only-changed").checked;
   const cards = letters.map((letter, n) => [letter, n]).filter(([letter]) => letter.changes || !only).map(([letter, n]) => {
     const final = letter.readings[2][0][0];
-    const cells = letter.readings.map((guesses) => el("td", { className: guesses[0][0] === final ? "" : "other", title: guesses.map(([g, p]) => `${shown(g)} ${percent(p)}`).join(", ") },
-      el("b", {}, shown(guesses[0][0])), el("small", {}, percent(guesses[0][1]))));
+    const guess = ([grapheme, posterior], tag) => [el(tag, {}, shown(grapheme)), el("small", {}, percent(posterior))];
+    const cells = letter.readings.map((guesses) => el("td", { className: guesses[0][0] === final ? "" : "other" },
+      el("div", {}, ...guess(guesses[0], "b")), el("div", { className: "then" }, ...guess(guesses[1], "span"))));
+    const flag = [letter.mistaken ? "another letter" : letter.changes ? "not seen" : "", letter.grapheme === final ? "" : `decoder: ${shown(letter.grapheme)}`];
     return el("tr", { className: letter.changes ? "changed" : "" }, el("td", {}, el("button", { type: "button", "aria-label": `Choose ${said(letter.grapheme)}, letter ${n + 1}`, onclick: () => choose({ letter: n }) }, cropOf(letter))), ...cells,
-      el("td", { className: "flag" }, letter.changes ? "changes" : ""));
+      el("td", { className: "flag" }, flag.filter(Boolean).join("; ")));
   });
   $("context-rows").replaceChildren(...cards);
   $("context-empty").hidden = cards.length > 0;
@@ -54,7 +56,7 @@ function showSaliency() {
   const letter = letters[chosen.letter];
   if (!letter) return;
   const { left, hidden, posterior, random } = letter.saliency, weights = array(letter.saliency.weights), mask = array(letter.saliency.mask);
-  const [rows, columns] = weights.shape, most = Math.max(1, ...[...weights.raw].map(Math.abs));
+  const [rows, columns] = weights.shape, most = largest(weights.raw, 1);
   const before = photo(left, columns, `Around ${said(letter.grapheme)}`, (x, y) => painted && mask.raw[y * columns + x]);
   const carried = raster(columns, rows, (x, y) => {
     const i = y * columns + x, weight = weights.raw[i] / most, ink = inkAt(x + left, y);
@@ -67,7 +69,7 @@ function showSaliency() {
     return node;
   };
   $("saliency-view").replaceChildren(
-    el("figure", {}, el("span", { className: "crop" }, before, frame()), el("figcaption", {}, painted ? `The line with the ${hidden} pixels painted over` : "The line; the frame is the letter’s time steps")),
+    el("figure", {}, el("span", { className: "crop" }, before, frame()), el("figcaption", {}, painted ? `The line with the ${hidden} pixels painted over` : "The line; the frame holds the time steps nearest to the letter")),
     el("figure", {}, el("span", { className: "crop" }, carried, frame()), el("figcaption", {}, "Strong blue spoke for the letter, pale orange against it, gray did not matter")));
   const bar = (name, p) => el("div", { className: "proof" }, el("span", {}, name), guessBar([letter.grapheme, p]));
   $("saliency-proof").replaceChildren(bar("as read", letter.posterior), bar(`without the ${hidden} pixels named`, posterior), bar(`without ${hidden} other pixels of ink, drawn by lot`, random));

@@ -10,7 +10,7 @@ let ranAs = 0, statesRow = null;
 const direction = () => facts.memory[ranAs];
 const directionName = (one) => `Layer ${one.layer + 1}, ${one.backward ? "right to left" : "left to right"}`;
 
-/** States of some units along the line: those that vary most, blue where positive, orange where negative. */
+/** States of some units along the line: those that vary most; from pale, the most negative, to full, the most positive. */
 function statesHeat() {
   const states = array(direction().states), size = states.shape[1], rows = Math.min(size, 48);
   const spread = [...Array(size).keys()].map((u) => {
@@ -19,10 +19,8 @@ function statesHeat() {
     return [u, squared / sliceCount - (sum / sliceCount) ** 2];
   });
   const units = spread.sort((a, b) => b[1] - a[1]).slice(0, rows).map(([u]) => u).sort((a, b) => a - b);
-  const most = 127;
   const heat = raster(sliceCount, rows, (x, y) => {
-    const value = states.raw[x * size + units[y]] / most;
-    return [value < 0 ? "orange" : "blue", Math.abs(value) * 1.2];
+    return ["blue", states.signed ? 0.5 + states.raw[x * size + units[y]] / 254 : 0.5 + states.raw[x * size + units[y]] / 510];
   }, `${directionName(direction())}: states of ${rows} units along the line`);
   heat.className = "map";
   heat.style.height = "96px";
@@ -45,14 +43,14 @@ function showMoment() {
   showReach(s);
   if (!facts.memory.length) return;
   const one = direction(), states = array(one.states), size = states.shape[1], columns = Math.ceil(Math.sqrt(size)), by = one.backward ? -1 : 1;
-  const most = Math.max(...numbersOf(states).map(Math.abs));
+  const most = largest(states.raw, 1) * states.scale;
   const start = new Array(size).fill(0), before = s - by;
   const inLine = (i) => i >= 0 && i < sliceCount;
   const state = (i) => (inLine(i) ? numbersOf(states.part(i)) : start);
-  const input = inputOf(s), strongest = Math.max(...input.map(Math.abs), 1e-6);
+  const input = inputOf(s), strongest = largest(input, 1e-6);
   const box = (name, values, greatest, wide, said) => el("figure", { className: "state" }, squares(values, wide, greatest, said, 7), el("figcaption", {}, name));
   const kept = !one.kept ? "This cell has no gates: it makes its whole state anew."
-    : facts.recurrent === "lstm" ? `Its forget gates let ${percent(one.kept[s])} of what it remembered pass, mean over its units.`
+    : facts.recurrent !== "gru" ? `Its forget gates let ${percent(one.kept[s])} of what it remembered pass, mean over its units.`
     : `It kept ${percent(one.kept[s])} of its state, mean over its units, and wrote the rest anew.`;
   const arrow = (text) => el("span", { className: "arrow", "aria-hidden": "true" }, text);
   const scene = [
@@ -86,9 +84,11 @@ function showReach(s) {
     return furthest;
   };
   const left = far(own, -1), right = far(own, 1);
-  const told = (n, side) => `${n} slice${n === 1 ? "" : "s"} to the ${side} (${n * facts.sliceWidth} pixels)`;
-  $("reach-words").textContent = `Slice ${s + 1} looks ${told(left, "left")} and ${told(right, "right")}: so far away, hiding ` +
-    `${group > 1 ? `${group} slices` : "a slice"} still moves the posteriors here by 2 percentage points or more. The tallest bar is ${percent(Math.max(...bars))}.`;
+  const told = (n, side) => (n ? `${n} slice${n === 1 ? "" : "s"} to the ${side} (${n * facts.sliceWidth} pixels)` : `none to the ${side}`);
+  const looks = left + right ? `${told(left, "left")} and ${told(right, "right")}` : "itself only";
+  $("reach-words").textContent = `Slice ${s + 1} draws on ${looks}: beyond that, hiding ` +
+    `${group > 1 ? `${group} slices` : "a slice"} moves the posteriors here by less than 2 percentage points. The tallest bar is ${percent(Math.max(...bars))}. ` +
+    `${facts.memory.length ? "The field at the bottom holds the states of the chosen layer, a row for each unit: full is positive, pale negative." : ""}`;
 }
 
 const reachBars = el("div", { id: "reach", className: "bars", role: "img", "aria-label": "How far hiding each slice moves the reading of the chosen one" });
@@ -106,7 +106,5 @@ if (facts.memory.length) {
     return inside;
   }, calm ? 900 : 220));
   statesHeat();
-} else {
-  $("memory-none").hidden = false;
 }
 follow(showMoment);

@@ -6,7 +6,7 @@ const featureCount = features.shape[1];
 const keptRows = facts.slices.rows && array(facts.slices.rows);
 
 const sliceStrip = strip($("slices-strip"), (x) => choose({ slice: clamp(Math.floor(x / facts.sliceWidth), 0, sliceCount - 1) }));
-const slicePhoto = el("div", { className: "ruled" }, photo());
+const slicePhoto = el("div", { className: facts.sliceWidth < 4 ? "" : "ruled" }, photo());
 slicePhoto.style.setProperty("--slice", `calc(var(--zoom) * ${facts.sliceWidth}px)`);
 sliceStrip.inner.append(slicePhoto);
 const sliceMark = sliceStrip.mark();
@@ -21,21 +21,33 @@ function keptFrom() {
 }
 const rowCounts = keptRows && keptFrom();
 if (rowCounts) {
-  const most = Math.max(...rowCounts.flat());
+  const most = largest(rowCounts.flat(), 1);
   const heat = raster(sliceCount, facts.slices.height, (x, y) => ["ink", rowCounts[y][x] / most], "How many features each slice kept from each row of the feature map");
   heat.className = "map";
   sliceStrip.row(heat, clamp(16 * facts.slices.height, 48, 96));
 } else {
-  const most = Math.max(...features.raw.map(Math.abs));
+  const most = largest(features.raw, 1);
   const rows = Math.min(featureCount, 96);
   const heat = raster(sliceCount, rows, (x, y) => {
     const value = features.raw[x * featureCount + Math.floor((y * featureCount) / rows)] / most;
-    return [value < 0 ? "orange" : "blue", Math.abs(value)];
-  }, "The features of each slice");
+    return ["blue", features.signed ? 0.5 + value / 2 : value];
+  }, "The features of each slice, from pale to full");
   heat.className = "map";
   sliceStrip.row(heat, 96);
 }
 const setSlice = ranged($("slices-controls"), "Slice", sliceCount - 1, (slice) => choose({ slice }));
+
+/** Where the middle of what each row of the feature map sees lies, where rows are few enough to be told apart. */
+const ticked = facts.column === "max" && facts.slices.height <= 8;
+function rowTicks() {
+  if (!ticked) return [];
+  return rowCounts.map((_, row) => {
+    const tick = el("span", { className: "tick", "aria-hidden": "true" }, String(row + 1));
+    tick.style.top = `${(100 * clamp(middleOf(facts.slices, row, 0).y, 0, height)) / height}%`;
+    return tick;
+  });
+}
+const rowWords = () => (ticked ? [el("p", { className: "caption" }, `The numbered lines mark the middle of what each row sees; with padding that is ${facts.slices.field.size[0]} pixels high and ${facts.slices.field.size[1]} wide.`)] : []);
 
 function showSlice() {
   const s = chosen.slice, [left, right] = slicePixels(s), around = Math.max(12, 2 * facts.sliceWidth);
@@ -45,8 +57,8 @@ function showSlice() {
   const frame = el("span", { className: "frame", "aria-hidden": "true" });
   const wide = right - left + 2 * around;
   Object.assign(frame.style, { left: `${(100 * around) / wide}%`, width: `${(100 * (right - left)) / wide}%`, top: 0, height: "100%" });
-  $("slice-photo").replaceChildren(el("span", { className: "crop" }, crop, frame));
-  const own = features.part(s), most = Math.max(...own.raw.map(Math.abs), 1) * features.scale;
+  $("slice-photo").replaceChildren(el("span", { className: "crop" }, crop, frame, ...rowTicks()), ...rowWords());
+  const own = features.part(s), most = largest(own.raw, 1) * features.scale;
   const columns = featureCount > 64 ? 32 : 16;
   if (!keptRows) {
     $("slice-rows").replaceChildren(el("p", { className: "caption" }, `${featureCount} features of this slice`), squares([...own.raw].map((v) => v * own.scale), columns, most, "The features of this slice", 9));

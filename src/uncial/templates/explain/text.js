@@ -61,9 +61,17 @@ function showLetter() {
 }
 follow(showLetter);
 
-$("decoder-words").textContent = facts.text === facts.bestPath
-  ? "The decoder kept the best path as it is."
-  : `The best path alone reads “${facts.bestPath}”; the decoder made “${facts.text}” of the same posteriors.`;
+// What the decoder changed, step by step; underlined is what differs from the row above.
+const texts = facts.decoded.map((parts) => parts.map(([part]) => part).join(""));
+const agreed = new Set(texts).size === 1;
+$("decoder-words").textContent = agreed
+  ? "Best path, beam search and final text agree: the decoder changed nothing."
+  : "A beam search adds up all paths that spell the same text; a language model, where there is one, also weighs which letters follow each other. Underlined is what differs from the row above.";
+if (!agreed) {
+  const rowNames = ["best path", "beam alone", "final text"];
+  $("decoded").append(...facts.decoded.map((parts, n) => el("div", { className: "decoded" }, el("span", { className: "label" }, rowNames[n]),
+    el("span", { className: "reading" }, ...parts.map(([part, differs]) => (differs ? el("u", {}, part || "‸") : part))))));
+}
 
 choose({ letter: chosen.letter });
 document.documentElement.dataset.ready = "true";
