@@ -8,9 +8,8 @@ checkpoint, so a killed run goes on as if nothing had happened.
 
 import math
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -20,15 +19,11 @@ import numpy as np
 import torch
 
 from uncial import checkpoint
-from uncial.architecture import CRNNConfig
-from uncial.bundle import Bundle, add_decoding, add_language_model, load_bundle, save_bundle
+from uncial.bundle import Bundle, load_bundle, save_bundle
 from uncial.checkpoint import Course
-from uncial.config import from_dict, to_dict
+from uncial.config import to_dict
 from uncial.errors import StorageError
-from uncial.lineimage import LineImageConfig
-from uncial.ngram import load_ngrams
-from uncial.ngram_adapt import adapt
-from uncial.ngram_estimate import Counts
+from uncial.heritage import begin, hand_on_language
 from uncial.nn.batches import BatchMaker, plan_batches
 from uncial.nn.crnn import check_parts
 from uncial.nn.learner import Learner, one_cycle
@@ -36,13 +31,13 @@ from uncial.nn.onnx_graph import onnx_graph
 from uncial.nn.parallel import Ranks
 from uncial.nn.takeover import take_over
 from uncial.quantise import quantise
-from uncial.run_log import Progress, RunLog, Watch
+from uncial.run_log import Lately, Progress, RunLog, Watch
 from uncial.sources import Sample
+from uncial.splicing import Splices, find_gaps_once, gaps_file
 from uncial.train_config import TrainConfig
 from uncial.training_lines import TrainingLines, gather
 
 LOG_MINUTES = 1.0
-RECENT = 50  # steps over which loss and speed are told
 
 
 def train(
@@ -75,8 +70,9 @@ def train(
     Raises:
         GroundTruthError: nothing to learn from.
         StorageError: `out` or its run exists already and `resume` is off, or a file cannot be written.
-        ConfigError: the network names a part that does not exist, or `resume` with another network, preprocessing,
-            alphabet, order of batches or number of processes than the checkpoint's.
+        ConfigError: the network names a part that does not exist, lines are to be spliced without a bundle to start
+            from, or `resume` with another network, preprocessing, alphabet, order of batches or number of processes
+            than the checkpoint's.
         TrainingError: the loss stays infinite.
     """
     folder = checkpoint.run_folder(out)
@@ -84,13 +80,7 @@ def train(
         raise StorageError(f"{out}: there is a bundle or a run already; go on with --resume, or choose another -o")
     if config.threads:
         torch.set_num_threads(config.threads)
-    old = load_bundle(start) if start else None
-    if old is not None:
-        network = from_dict(CRNNConfig, {**to_dict(old.architecture), **changes.get("network", {})}, "network")
-        line_image = from_dict(
-            LineImageConfig, {**to_dict(old.line_image), **changes.get("line_image", {})}, "line_image"
-        )
-        config = replace(config, network=network, line_image=line_image)
+    old, config = begin(start, config, changes)
     check_parts(config.network)  # now, since decoding the lines may take minutes
     lines = gather(samples, config, old.alphabet if old else None, synthetic)
     run = _Run(lines, config, out, watch)
@@ -100,6 +90,7 @@ def train(
     if old is not None:
         run.tell(take_over(old.weights, old.alphabet, run.learner.network, lines.alphabet))
         run.learner.average.load_state_dict(run.learner.network.state_dict())
+    run.splice(old, anew=not resume)
     if resume:
         run.restore()
     run.go()
@@ -122,7 +113,17 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         self.training = BatchMaker(lines.training, config.network, config.line_image, room)
         self.validation = BatchMaker(lines.validation, config.network, config.line_image, room // 8)
         self.course = Course()
-        self.recent: deque[tuple[float, int, float]] = deque(maxlen=RECENT)  # (loss, lines, seconds) of each step
+        self.lately = Lately()
+
+    def splice(self, guide: Bundle | None, anew: bool) -> None:
+        """From now on put real lines together anew, if so configured, cut where the guide finds word gaps."""
+        if self.config.splice_share and guide is not None:
+            if anew:
+                gaps_file(self.folder, self.ranks.rank).unlink(missing_ok=True)
+            real = range(len(self.lines.training) - self.lines.synthetic)
+            gaps = find_gaps_once(self.training, real, self.lines.alphabet, guide, self.folder, self.ranks)
+            self.training.splices = Splices(self.lines.training, gaps, self.config.splice_share, self.config.network)
+            self.tell(self.training.splices.summary())
 
     @property
     def done(self) -> float:
@@ -180,7 +181,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
             # From step to step, so that waiting for data, validation and checkpoints count in the budget.
             self.clock, before = time.monotonic(), self.clock
             course.seconds = self.ranks.agree(course.seconds + self.clock - before)
-            self.recent.append((loss, seen, self.clock - before))
+            self.lately.add(loss, seen, self.clock - before)
             yield
 
     def validate(self) -> None:
@@ -236,12 +237,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         if self.ranks.rank == 0 and old.language_model:
             real = self.lines.training[: len(self.lines.training) - self.lines.synthetic]
             texts = [line.classes for line in real if self.config.adapt_language]
-            model = load_ngrams(old.language_model)
-            model = adapt(model, Counts.of(texts, model.order, self.lines.alphabet.size))
-            data = replace(model, graphemes=self.lines.alphabet.graphemes).to_bytes()
-            about = {**old.provenance.get("language_model", {}), "adapted_to_lines": len(texts)}
-            add_decoding(add_language_model(load_bundle(self.out), data, about), old.beam, old.calibration)
-            self.tell(f"the language model of {old.path} was taken along and adapted to {len(texts):,} lines")
+            self.tell(hand_on_language(old, load_bundle(self.out), texts))
         self.ranks.meet()
 
     def _some(self, lines: BatchMaker, most: int) -> range:
@@ -252,14 +248,13 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
     def log(self, cer: float | None = None) -> None:
         """Add a row to the run's log, with the CER if there was a validation."""
         if self.ranks.rank == 0:
-            loss, speed = self._lately()
             self.run_log.add(
                 step=self.course.step,
                 epoch=round(self.course.lines / self.epoch_lines, 3),
                 lines=self.course.lines,
                 seconds=round(self.course.seconds),
-                loss=f"{loss:.5f}",
-                lines_per_second=f"{speed:.2f}",
+                loss=f"{self.lately.loss:.5f}",
+                lines_per_second=f"{self.lately.lines_per_second:.2f}",
                 learning_rate=f"{self.config.learning_rate * one_cycle(self.done, self.config.warmup):.3e}",
                 **({} if cer is None else {"cer": f"{cer:.5f}"}),
             )
@@ -267,11 +262,10 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
     def tell(self, note: str = "") -> None:
         """Pass the progress on to whoever watches."""
         if self.ranks.rank == 0:
-            mean, speed = self._lately()
-            left = self.course.seconds / self.done * (1 - self.done) if self.done else None
-            epoch = self.course.lines / self.epoch_lines
-            course = self.course
-            self.watch(Progress(course.step, epoch, self.done, mean, speed, left, course.cer, course.best_cer, note))
+            course, lately = self.course, self.lately
+            left = course.seconds / self.done * (1 - self.done) if self.done else None
+            told = (self.done, lately.loss, lately.lines_per_second, left, course.cer, course.best_cer, note)
+            self.watch(Progress(course.step, course.lines / self.epoch_lines, *told))
 
     def save(self) -> None:
         """Write the checkpoint."""
@@ -291,15 +285,9 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
             "line_image": to_dict(self.config.line_image),
             "alphabet": list(self.lines.alphabet.graphemes),
             "number of training lines": len(self.lines.training),
-            # These three decide the order of batches; with others the rest of the epoch would hold other lines.
+            # These decide the order of batches; with others the rest of the epoch would hold other lines.
             "batch_lines": self.config.batch_lines,
+            "splice_share": self.config.splice_share,
             "seed": self.config.seed,
             "number of processes": self.ranks.world,
         }
-
-    def _lately(self) -> tuple[float, float]:
-        """Mean loss and lines per second of the last steps."""
-        losses = [loss for loss, _, _ in self.recent if math.isfinite(loss)]
-        seconds = sum(seconds for _, _, seconds in self.recent)
-        lines = sum(lines for _, lines, _ in self.recent)
-        return (sum(losses) / len(losses) if losses else math.nan), (lines / seconds if seconds else 0.0)

@@ -27,6 +27,9 @@ class TrainConfig:
         averaging: decay a step of the moving average of the weights, which is what validates and is kept.
         shortcut_weight: share of the shortcut head in the loss.
         synthetic_share: of the lines of each epoch, taken from the synthetic ones, others in each; 0 uses none.
+        splice_share: of the real lines of each epoch, others in each, of which the right part is replaced by that of
+            another line of the same page, document or collection, cut at word gaps; 0 leaves all lines as they are.
+            The bundle to begin with finds the gaps; lines without any stay as they are.
         held_out: share of the lines, at least 3, to choose by where no line is of split "val"; 0: some pages.
         rarest: graphemes that occur less often are left out of the alphabet, and their lines out of training.
         validation_lines: at most so many are read in a validation, spread evenly; 0: all.
@@ -59,6 +62,7 @@ class TrainConfig:
     averaging: float = 0.999
     shortcut_weight: float = 0.1
     synthetic_share: float = 0.3
+    splice_share: float = 0.0
     held_out: float = 0.0
     rarest: int = 1
     validation_lines: int = 2000
@@ -87,7 +91,7 @@ class TrainConfig:
         if self.batch_lines < 1 or not self.clip or self.seed >= 2**32:
             raise ValueError("batch_lines is at least 1, clip above 0, and seed below 2**32")
         shares = {"averaging": self.averaging, "warmup": self.warmup, "synthetic_share": self.synthetic_share}
-        shares["held_out"] = self.held_out
+        shares |= {"splice_share": self.splice_share, "held_out": self.held_out}
         beyond = [name for name, share in shares.items() if not 0 <= share < 1]
         if beyond:
             raise ValueError(f"{', '.join(beyond)} lies in [0, 1)")

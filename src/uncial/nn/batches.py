@@ -4,9 +4,9 @@ A plan is a pure function of (widths, seed, epoch), and each line's augmentation
 that was killed goes on with exactly the batches it would have had.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -19,6 +19,7 @@ from uncial.augment import AugmentConfig, augment, augmented_width
 from uncial.lineimage import LineImageConfig, ink, line_image
 from uncial.nn.ctc import steps_needed
 from uncial.sources import Sample
+from uncial.splice import Splice, spliced_image
 
 TYPICAL_WIDTH = 768  # pixels; a batch holds as many pixels as `batch_lines` lines of this width
 AHEAD = 4  # batches prepared while the network learns from one
@@ -31,6 +32,14 @@ class TrainingLine:
     sample: Sample
     classes: tuple[int, ...]
     width: int
+
+    def spliced(self, other: "TrainingLine", splice: Splice) -> "TrainingLine":
+        """This line with the right part of another; the text up to the space at the cut is its own."""
+        return replace(
+            self,
+            classes=self.classes[: splice.left.place + 1] + other.classes[splice.right.place + 1 :],
+            width=splice.left.column + other.width - splice.right.column,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +113,7 @@ class BatchMaker:
         self.lines = lines
         self.network = network
         self.image = image
+        self.splices: Callable[[int, Sequence[int]], Splice | None] | None = None  # (index, seeds); None: no line is
         self._room = memory
         self._kept: dict[int, NDArray[np.uint8]] = {}
 
@@ -115,14 +125,16 @@ class BatchMaker:
             variation: how to augment, or None: the lines as they are.
             seeds: (seed, epoch) of the augmentation.
         """
-        images = [self._image(index, variation, seeds) for index in indices]
+        splices = [self._splice(index, variation, seeds) for index in indices]
+        lines = [self._line(index, splice) for index, splice in zip(indices, splices, strict=True)]
+        images = [self._image(index, splice, variation, seeds) for index, splice in zip(indices, splices, strict=True)]
         widths = [image.shape[1] for image in images]
         # Whole time steps, so that every batch of a bucket meets the same few shapes.
         step = self.network.slice_width
         padded = np.zeros((len(images), 1, self.network.height, -(-max(widths) // step) * step), np.float32)
         for row, image in zip(padded, images, strict=True):
             row[0, :, : image.shape[1]] = ink(image)
-        classes = [self.lines[index].classes for index in indices]
+        classes = [line.classes for line in lines]
         return Batch(
             torch.from_numpy(padded),
             torch.tensor(widths),
@@ -135,7 +147,7 @@ class BatchMaker:
     ) -> list[int]:
         """The width of each line's image in pixels, as `batch` will make it; of the chosen lines, or of all."""
         chosen = range(len(self.lines)) if chosen is None else chosen
-        lines = [self.lines[index] for index in chosen]
+        lines = [self._line(index, self._splice(index, variation, seeds)) for index in chosen]
         if variation is None:
             return [line.width for line in lines]
         drawn = (
@@ -160,12 +172,22 @@ class BatchMaker:
                 for future in ahead:
                     future.cancel()
 
-    def _image(self, index: int, variation: AugmentConfig | None, seeds: Sequence[int]) -> NDArray[np.uint8]:
+    def _splice(self, index: int, variation: AugmentConfig | None, seeds: Sequence[int]) -> Splice | None:
+        return None if variation is None or self.splices is None else self.splices(index, seeds)
+
+    def _line(self, index: int, splice: Splice | None) -> TrainingLine:
+        return self.lines[index] if splice is None else self.lines[index].spliced(self.lines[splice.other], splice)
+
+    def _image(
+        self, index: int, splice: Splice | None, variation: AugmentConfig | None, seeds: Sequence[int]
+    ) -> NDArray[np.uint8]:
         image = self.line_image(index)
+        if splice is not None:
+            image = spliced_image(image, self.line_image(splice.other), splice)
         if variation is None:
             return image
         varied = augment(image, np.random.default_rng((*seeds, index)), variation)
-        return varied if self._fits(self.lines[index], varied.shape[1]) else image
+        return varied if self._fits(self._line(index, splice), varied.shape[1]) else image
 
     def _fits(self, line: TrainingLine, width: int) -> bool:
         """Whether CTC can spell the line at this width; one squeezed below that would only teach infinity."""
