@@ -17,27 +17,28 @@ from uncial.train_config import TrainConfig
 
 
 def begin(
-    start: Path | None, config: TrainConfig, changes: Mapping[str, Mapping[str, Any]]
-) -> tuple[Bundle | None, TrainConfig]:
-    """The bundle that a training begins with, and the settings of the training with its network and preprocessing.
+    start: Path | None, teacher: Path | None, config: TrainConfig, changes: Mapping[str, Mapping[str, Any]]
+) -> tuple[Bundle | None, Bundle | None, TrainConfig]:
+    """The bundles that a training begins with and learns from, and its settings with the parts of the first.
 
     Args:
-        start: folder of the bundle; None: the training begins with chance, and its settings stay as they are.
+        start: folder of the bundle to begin with; None: the training begins with chance, with its settings as they are.
+        teacher: folder of the bundle to learn from; None: from ground truth alone.
         config: all settings.
-        changes: settings of "network" and "line_image" that shall differ from those of the bundle.
+        changes: settings of "network" and "line_image" that shall differ from those of the bundle to begin with.
 
     Raises:
-        BundleError: there is no bundle, or it is damaged.
+        BundleError: there is no such bundle, or it is damaged.
         ConfigError: a setting that does not exist or is out of range, or one that needs a bundle without one.
     """
-    if start is None:
-        if config.splice_share:
-            raise ConfigError("splice_share: a bundle has to find word gaps; begin with one (--from), or set it to 0")
-        return None, config
-    old = load_bundle(start)
-    network = from_dict(CRNNConfig, to_dict(old.architecture) | dict(changes.get("network", {})), "network")
-    image = from_dict(LineImageConfig, to_dict(old.line_image) | dict(changes.get("line_image", {})), "line_image")
-    return old, replace(config, network=network, line_image=image)
+    old, master = (load_bundle(path) if path else None for path in (start, teacher))
+    if config.splice_share and old is None and master is None:
+        raise ConfigError("splice_share: a bundle has to find word gaps; name one with --from or --teacher")
+    if old is not None:
+        network = from_dict(CRNNConfig, to_dict(old.architecture) | dict(changes.get("network", {})), "network")
+        image = from_dict(LineImageConfig, to_dict(old.line_image) | dict(changes.get("line_image", {})), "line_image")
+        config = replace(config, network=network, line_image=image)
+    return old, master, config
 
 
 def hand_on_language(old: Bundle, new: Bundle, texts: Sequence[Sequence[int]]) -> str:

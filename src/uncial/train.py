@@ -24,14 +24,16 @@ from uncial.checkpoint import Course
 from uncial.config import to_dict
 from uncial.errors import StorageError
 from uncial.heritage import begin, hand_on_language
-from uncial.nn.batches import BatchMaker, plan_batches
+from uncial.nn.batches import BatchMaker, plan_batches, spread
 from uncial.nn.crnn import check_parts
 from uncial.nn.learner import Learner, one_cycle
 from uncial.nn.onnx_graph import onnx_graph
 from uncial.nn.parallel import Ranks
 from uncial.nn.takeover import take_over
+from uncial.nn.teacher import Teacher
 from uncial.quantise import quantise
 from uncial.run_log import Lately, Progress, RunLog, Watch
+from uncial.runtime import torch_network
 from uncial.sources import Sample
 from uncial.splicing import Splices, find_gaps_once, gaps_file
 from uncial.train_config import TrainConfig
@@ -40,13 +42,14 @@ from uncial.training_lines import TrainingLines, gather
 LOG_MINUTES = 1.0
 
 
-def train(
+def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of which a caller names the few it wants
     samples: Sequence[Sample],
     out: Path,
     config: TrainConfig,
     *,
     synthetic: Sequence[Sample] = (),
     start: Path | None = None,
+    teacher: Path | None = None,
     changes: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     resume: bool = False,
     watch: Watch = lambda progress: None,
@@ -59,6 +62,7 @@ def train(
         config: all settings; `start` decides network and preprocessing where it is given.
         synthetic: drawn lines, of which each epoch takes others, as many as `synthetic_share` says.
         start: bundle to start from instead of chance; graphemes that both alphabets hold keep their weights.
+        teacher: bundle to learn from besides the ground truth, by `teacher_weight`.
         changes: settings of "network" and "line_image" that shall differ from those of `start`; weights that still fit
             are kept.
         resume: go on from the checkpoint in `<out>.run`.
@@ -70,9 +74,9 @@ def train(
     Raises:
         GroundTruthError: nothing to learn from.
         StorageError: `out` or its run exists already and `resume` is off, or a file cannot be written.
-        ConfigError: the network names a part that does not exist, lines are to be spliced without a bundle to start
-            from, or `resume` with another network, preprocessing, alphabet, order of batches or number of processes
-            than the checkpoint's.
+        ConfigError: the network names a part that does not exist, lines are to be spliced without a bundle that
+            finds gaps, or `resume` with another network, preprocessing, alphabet, order of batches, number of processes
+            than the checkpoint's, or with a teacher where there was none.
         TrainingError: the loss stays infinite.
     """
     folder = checkpoint.run_folder(out)
@@ -80,7 +84,7 @@ def train(
         raise StorageError(f"{out}: there is a bundle or a run already; go on with --resume, or choose another -o")
     if config.threads:
         torch.set_num_threads(config.threads)
-    old, config = begin(start, config, changes)
+    old, master, config = begin(start, teacher, config, changes)
     check_parts(config.network)  # now, since decoding the lines may take minutes
     lines = gather(samples, config, old.alphabet if old else None, synthetic)
     run = _Run(lines, config, out, watch)
@@ -90,7 +94,8 @@ def train(
     if old is not None:
         run.tell(take_over(old.weights, old.alphabet, run.learner.network, lines.alphabet))
         run.learner.average.load_state_dict(run.learner.network.state_dict())
-    run.splice(old, anew=not resume)
+    run.splice(old or master, anew=not resume)
+    run.learn_from(master)
     if resume:
         run.restore()
     run.go()
@@ -114,6 +119,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         self.validation = BatchMaker(lines.validation, config.network, config.line_image, room // 8)
         self.course = Course()
         self.lately = Lately()
+        self.facts: dict[str, Any] = {"training": to_dict(config), "lines": lines.counts()}
 
     def splice(self, guide: Bundle | None, anew: bool) -> None:
         """From now on put real lines together anew, if so configured, cut where the guide finds word gaps."""
@@ -124,6 +130,15 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
             gaps = find_gaps_once(self.training, real, self.lines.alphabet, guide, self.folder, self.ranks)
             self.training.splices = Splices(self.lines.training, gaps, self.config.splice_share, self.config.network)
             self.tell(self.training.splices.summary())
+
+    def learn_from(self, teacher: Bundle | None) -> None:
+        """From now on learn from a teacher, too, if there is one and it has weight."""
+        if teacher is not None and self.config.teacher_weight:
+            network = torch_network(teacher, "a teacher").to(self.learner.device)
+            students = self.lines.alphabet, self.config.line_image
+            self.learner.teacher = Teacher(network, teacher.alphabet, teacher.line_image, *students)
+            self.facts["teacher"] = teacher.path.name
+            self.tell(self.learner.teacher.summary())
 
     @property
     def done(self) -> float:
@@ -187,7 +202,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
     def validate(self) -> None:
         """Read validation lines with the averaged weights; keep them as the bundle if none were better, or hardly."""
         if self.ranks.rank == 0:
-            chosen = self._some(self.validation, self.config.validation_lines)
+            chosen = spread(len(self.validation.lines), self.config.validation_lines)
             cer = self.course.cer = self.learner.read(self.validation, chosen).error_rate
             if self.course.judge(cer, self.config.tolerance) or not self.out.exists():
                 self.keep()
@@ -197,16 +212,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
 
     def keep(self) -> None:
         """Write the averaged network as the bundle."""
-        facts = {
-            "training": to_dict(self.config),
-            "lines": {
-                "train": len(self.lines.training),
-                "synthetic": self.lines.synthetic,
-                "val": len(self.lines.validation),
-            },
-            "course": asdict(self.course),
-            "sources": dict(self.lines.sources),
-        }
+        facts = {**self.facts, "course": asdict(self.course), "sources": dict(self.lines.sources)}
         average = self.learner.average
         weights = {name: value.float().cpu().numpy() for name, value in average.state_dict().items()}
         config = self.config
@@ -220,16 +226,11 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
     def quantise(self) -> None:
         """Give the bundle its int8 graph, with scales from training lines, judged by validation lines."""
         if self.ranks.rank == 0 and self.config.int8_lines:
-            scaling = self._some(self.training, self.config.int8_lines)
-            measured = [self.training.line_image(i) for i in scaling]
-            judged = [
-                (self.validation.line_image(i), self.validation.lines[i].classes)
-                for i in self._some(self.validation, self.config.validation_lines)
-            ]
+            scaling = self.training.known(spread(len(self.training.lines), self.config.int8_lines))
+            judged = self.validation.known(spread(len(self.validation.lines), self.config.validation_lines))
             if len(judged) < self.config.int8_lines:  # too few to tell a tenth of a point
-                known = zip(measured, scaling, strict=True)
-                judged += [(image, self.training.lines[i].classes) for image, i in known]
-            self.tell(quantise(load_bundle(self.out), measured, judged))
+                judged += scaling
+            self.tell(quantise(load_bundle(self.out), [image for image, _ in scaling], judged))
         self.ranks.meet()
 
     def take_language_along(self, old: Bundle) -> None:
@@ -239,11 +240,6 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
             texts = [line.classes for line in real if self.config.adapt_language]
             self.tell(hand_on_language(old, load_bundle(self.out), texts))
         self.ranks.meet()
-
-    def _some(self, lines: BatchMaker, most: int) -> range:
-        """So many lines, spread evenly; 0: all."""
-        count = len(lines.lines)
-        return range(0, count, -(-count // most) if most else 1)
 
     def log(self, cer: float | None = None) -> None:
         """Add a row to the run's log, with the CER if there was a validation."""
@@ -288,6 +284,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
             # These decide the order of batches; with others the rest of the epoch would hold other lines.
             "batch_lines": self.config.batch_lines,
             "splice_share": self.config.splice_share,
+            "teacher": self.learner.teacher is not None,
             "seed": self.config.seed,
             "number of processes": self.ranks.world,
         }

@@ -26,10 +26,12 @@ class TrainConfig:
         clip: longest gradient.
         averaging: decay a step of the moving average of the weights, which is what validates and is kept.
         shortcut_weight: share of the shortcut head in the loss.
+        teacher_weight: share of the divergence from the teacher in the loss, where there is a teacher; with 0, it
+            finds word gaps only.
         synthetic_share: of the lines of each epoch, taken from the synthetic ones, others in each; 0 uses none.
         splice_share: of the real lines of each epoch, others in each, of which the right part is replaced by that of
             another line of the same page, document or collection, cut at word gaps; 0 leaves all lines as they are.
-            The bundle to begin with finds the gaps; lines without any stay as they are.
+            The bundle to begin with, or else the teacher, finds the gaps; lines without any stay as they are.
         held_out: share of the lines, at least 3, to choose by where no line is of split "val"; 0: some pages.
         rarest: graphemes that occur less often are left out of the alphabet, and their lines out of training.
         validation_lines: at most so many are read in a validation, spread evenly; 0: all.
@@ -61,6 +63,7 @@ class TrainConfig:
     clip: float = 5.0
     averaging: float = 0.999
     shortcut_weight: float = 0.1
+    teacher_weight: float = 1.0
     synthetic_share: float = 0.3
     splice_share: float = 0.0
     held_out: float = 0.0

@@ -53,6 +53,10 @@ class TrainingLines:
         drawn = rng.permutation(self.synthetic)[: self.epoch_size(share) - real] + real
         return [*range(real), *sorted(drawn.tolist())]
 
+    def counts(self) -> dict[str, int]:
+        """How many lines there are of each kind: "train", of these "synthetic", and "val"."""
+        return {"train": len(self.training), "synthetic": self.synthetic, "val": len(self.validation)}
+
     def summary(self) -> str:
         """One sentence: how many lines of each kind, and what was left out, by reason."""
         reasons = Counter(re.split("[:;]", reason)[0] for _, reason in self.left_out)

@@ -105,6 +105,11 @@ def _shuffled(batches: list[list[int]], rng: np.random.Generator, at_once: int) 
     return [batch for group in groups for batch in group] + left
 
 
+def spread(count: int, most: int) -> range:
+    """Indices of `most` of `count` lines, or somewhat fewer, spread evenly; 0: of all."""
+    return range(0, count, -(-count // most) if most else 1)
+
+
 class BatchMaker:
     """Makes batches of training lines; decoded images are kept while they fit into `memory` bytes."""
 
@@ -125,16 +130,15 @@ class BatchMaker:
             variation: how to augment, or None: the lines as they are.
             seeds: (seed, epoch) of the augmentation.
         """
-        splices = [self._splice(index, variation, seeds) for index in indices]
-        lines = [self._line(index, splice) for index, splice in zip(indices, splices, strict=True)]
-        images = [self._image(index, splice, variation, seeds) for index, splice in zip(indices, splices, strict=True)]
+        seen = [self._seen(index, variation, seeds) for index in indices]
+        images = [self._image(index, *view, variation, seeds) for index, view in zip(indices, seen, strict=True)]
         widths = [image.shape[1] for image in images]
         # Whole time steps, so that every batch of a bucket meets the same few shapes.
         step = self.network.slice_width
         padded = np.zeros((len(images), 1, self.network.height, -(-max(widths) // step) * step), np.float32)
         for row, image in zip(padded, images, strict=True):
             row[0, :, : image.shape[1]] = ink(image)
-        classes = [line.classes for line in lines]
+        classes = [line.classes for line, _ in seen]
         return Batch(
             torch.from_numpy(padded),
             torch.tensor(widths),
@@ -147,7 +151,7 @@ class BatchMaker:
     ) -> list[int]:
         """The width of each line's image in pixels, as `batch` will make it; of the chosen lines, or of all."""
         chosen = range(len(self.lines)) if chosen is None else chosen
-        lines = [self._line(index, self._splice(index, variation, seeds)) for index in chosen]
+        lines = [self._seen(index, variation, seeds)[0] for index in chosen]
         if variation is None:
             return [line.width for line in lines]
         drawn = (
@@ -172,14 +176,22 @@ class BatchMaker:
                 for future in ahead:
                     future.cancel()
 
-    def _splice(self, index: int, variation: AugmentConfig | None, seeds: Sequence[int]) -> Splice | None:
-        return None if variation is None or self.splices is None else self.splices(index, seeds)
-
-    def _line(self, index: int, splice: Splice | None) -> TrainingLine:
-        return self.lines[index] if splice is None else self.lines[index].spliced(self.lines[splice.other], splice)
+    def _seen(
+        self, index: int, variation: AugmentConfig | None, seeds: Sequence[int]
+    ) -> tuple[TrainingLine, Splice | None]:
+        """A line as it is in this epoch, before it is augmented, and how it was put together, if it was."""
+        line, splice = self.lines[index], None
+        if variation is not None and self.splices is not None:
+            splice = self.splices(index, seeds)
+        return (line if splice is None else line.spliced(self.lines[splice.other], splice)), splice
 
     def _image(
-        self, index: int, splice: Splice | None, variation: AugmentConfig | None, seeds: Sequence[int]
+        self,
+        index: int,
+        line: TrainingLine,
+        splice: Splice | None,
+        variation: AugmentConfig | None,
+        seeds: Sequence[int],
     ) -> NDArray[np.uint8]:
         image = self.line_image(index)
         if splice is not None:
@@ -187,7 +199,7 @@ class BatchMaker:
         if variation is None:
             return image
         varied = augment(image, np.random.default_rng((*seeds, index)), variation)
-        return varied if self._fits(self._line(index, splice), varied.shape[1]) else image
+        return varied if self._fits(line, varied.shape[1]) else image
 
     def _fits(self, line: TrainingLine, width: int) -> bool:
         """Whether CTC can spell the line at this width; one squeezed below that would only teach infinity."""
@@ -202,3 +214,7 @@ class BatchMaker:
             self._room -= image.nbytes
             self._kept[index] = image
         return image
+
+    def known(self, chosen: Sequence[int]) -> list[tuple[NDArray[np.uint8], tuple[int, ...]]]:
+        """The line image, not augmented, and the classes of each of the chosen lines."""
+        return [(self.line_image(index), self.lines[index].classes) for index in chosen]

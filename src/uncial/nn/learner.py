@@ -19,6 +19,7 @@ from uncial.nn.batches import Batch, BatchMaker, plan_batches
 from uncial.nn.crnn import CRNN, fastest_autocast
 from uncial.nn.ctc import ctc_loss
 from uncial.nn.parallel import Ranks, TwoHeads
+from uncial.nn.teacher import Teacher
 from uncial.train_config import TrainConfig
 
 GIVE_UP_AFTER = 100  # steps in a row without a finite loss
@@ -46,6 +47,7 @@ class Learner:
         self.ranks = ranks
         self.heads = ranks.wrap(TwoHeads(self.network))
         self.optimizer, self.factors = _optimizer(self.network, config)
+        self.teacher: Teacher | None = None
         self.bad_in_a_row = 0
 
     def learn(self, batch: Batch, step: int, done: float) -> float:
@@ -93,7 +95,7 @@ class Learner:
         return math.nan
 
     def loss(self, batch: Batch) -> Tensor:
-        """Mean over the batch's graphemes, in nats, the shortcut head's share included."""
+        """Mean over the batch's graphemes, in nats, the shares of the shortcut head and of the teacher included."""
         with self.reduced_precision():
             logits, shortcut, lengths = self.heads(batch.images, batch.widths)
         graphemes = batch.counts.sum()
@@ -101,6 +103,10 @@ class Learner:
         if shortcut is not None:  # even without weight: each rank waits for the gradient of every parameter
             aside = ctc_loss(shortcut, lengths, batch.classes, batch.counts).sum() / graphemes
             loss = loss + self.config.shortcut_weight * aside
+        if self.teacher is not None:
+            with self.reduced_precision():
+                lesson = self.teacher(batch)
+            loss = loss + self.config.teacher_weight * lesson.loss(logits, self.config.network.step_width)
         return loss
 
     @torch.no_grad()
