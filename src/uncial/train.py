@@ -76,7 +76,7 @@ def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of whi
         StorageError: `out` or its run exists already and `resume` is off, or a file cannot be written.
         ConfigError: the network names a part that does not exist, lines are to be spliced without a bundle that
             finds gaps, or `resume` with another network, preprocessing, alphabet, order of batches, number of processes
-            than the checkpoint's, or with a teacher where there was none.
+            than the checkpoint's, with a teacher where there was none, or with other bigrams.
         TrainingError: the loss stays infinite.
     """
     folder = checkpoint.run_folder(out)
@@ -112,7 +112,8 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         self.lines, self.config, self.out, self.watch = lines, config, out, watch
         self.folder = checkpoint.run_folder(out)
         self.ranks = Ranks.join(config.device)
-        self.learner = Learner(config, lines.alphabet.size, self.ranks)
+        bigrams = lines.bigrams(config.bigrams if config.bigram_weight else 0)
+        self.learner = Learner(config, lines.alphabet.size, self.ranks, bigrams)
         room = int(config.memory_gb * 2**30)
         self.epoch_lines = lines.epoch_size(config.synthetic_share)
         self.training = BatchMaker(lines.training, config.network, config.line_image, room)
@@ -285,6 +286,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
             "batch_lines": self.config.batch_lines,
             "splice_share": self.config.splice_share,
             "teacher": self.learner.teacher is not None,
+            "bigrams": self.config.bigrams if self.learner.bigrams is not None else 0,
             "seed": self.config.seed,
             "number of processes": self.ranks.world,
         }
