@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from uncial.nn.crnn import CRNN
-from uncial.nn.parallel import TwoHeads
+from uncial.nn.parallel import Heads
 
 RECURRENT = (nn.LSTM, nn.GRU, nn.RNN)
 CONVOLUTIONS = {nn.Conv1d: functional.conv1d, nn.Conv2d: functional.conv2d}
@@ -44,7 +44,7 @@ def operations(network: CRNN, width: int, *, training: bool) -> dict[str, float]
             hooks.append(module.register_forward_hook(partial(count, kind, factor)))
     with torch.no_grad():
         images, widths = torch.zeros(1, 1, network.config.height, width), torch.tensor([width])
-        (TwoHeads(network) if training else network)(images, widths)
+        (Heads(network, None) if training else network)(images, widths)
     for hook in hooks:
         hook.remove()
     return {kind: count / 1e9 for kind, count in counts.items()}

@@ -31,7 +31,7 @@ def kept(*all):
 training.Learner = kept
 # Batches of one line and of four, so that ranks that counted for themselves would part.
 lines = samples(24, texts=("a", "Dear Ann, no news " * 5))
-bundle = training.train(lines, out, settings(batch_lines=1, epochs=3, averaging=0.5))
+bundle = training.train(lines, out, settings(batch_lines=1, epochs=3, averaging=0.5, bigram_weight=0.3))
 rank = torch.distributed.get_rank()
 assert bundle.path == out
 torch.save({"weights": dict(made.network.named_parameters()), "bad": made.bad_in_a_row}, f"{out}.rank{rank}")

@@ -71,3 +71,7 @@ class Alphabet:
     def extended(self, more: Iterable[str]) -> "Alphabet":
         """This alphabet with the graphemes it lacks added behind, so that its own classes stay as they are."""
         return Alphabet(self.graphemes + tuple(sorted(set(more) - set(self.graphemes))))
+
+    def classes_in(self, other: "Alphabet") -> tuple[int, ...]:
+        """For each class of this alphabet, the blank included, the class of the other; -1 where it has none."""
+        return (BLANK, *(other._classes.get(g, -1) for g in self.graphemes))  # type: ignore[attr-defined]

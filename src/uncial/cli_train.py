@@ -26,6 +26,10 @@ def train(
         Path | None,
         typer.Option("--from", metavar="BUNDLE", help="Begin with this bundle's network and weights."),
     ] = None,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(metavar="BUNDLE", help="Learn from this bundle, too: for a network smaller than its own."),
+    ] = None,
     minutes: Annotated[float | None, typer.Option(metavar="M", help="Budget in minutes of wall time.")] = None,
     epochs: Annotated[int | None, typer.Option(metavar="E", help="Budget in passes over the lines.")] = None,
     recipe: Annotated[
@@ -56,12 +60,12 @@ def train(
     samples, drawn = read_samples(data), read_samples(synthetic) if synthetic else []
     recipe = recipe or recipe_for(samples, start)
     chosen, changes = training_settings(config, settings or (), minutes, epochs, recipe)
-    how: dict[str, Any] = {"synthetic": drawn, "start": start, "changes": changes, "resume": resume}
+    how: dict[str, Any] = {"synthetic": drawn, "start": start, "teacher": teacher, "changes": changes}
     with needs_extra("train", "training", "torch", "onnx"):
         from uncial.train import train as run
     try:
         with TrainingScreen() as watch:
-            bundle = run(samples, out, chosen, watch=watch, **how)
+            bundle = run(samples, out, chosen, resume=resume, watch=watch, **how)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(kept(out)) from None
     show_trained(bundle)

@@ -81,10 +81,20 @@ def line_image(gray: Gray, config: LineImageConfig) -> Gray:
 def ink(image: Gray) -> NDArray[np.float32]:
     """What the network gets: float32 of the same shape, 0 paper to 1 the darkest ink of this line.
 
+    Pale pencil and strong ink look alike to the network that way.
+    """
+    paper, contrast = paper_and_contrast(image)
+    levels = np.clip((paper - np.arange(256, dtype=np.float32)) / contrast, 0, 1).astype(np.float32)
+    return levels[image]
+
+
+def paper_and_contrast(image: Gray) -> tuple[int, int]:
+    """The gray level of a line's paper, and how many levels below it the darkest ink lies, at least LEAST_CONTRAST.
+
     Paper is the median level of all pixels that are not pure white, so that margins and masks do not count; the darkest
-    ink is the level that one pixel in 200 of them reaches. Pale pencil and strong ink look alike to the network that
-    way. Where paper itself is pure white, what is left is ink alone: few pixels, dark or fading into white at their
-    edges, whereas paper is a heap of pixels at the light end. Then paper is pure white.
+    ink is the level that one pixel in 200 of them reaches. Where paper itself is pure white, what is left is ink alone:
+    few pixels, dark or fading into white at their edges, whereas paper is a heap of pixels at the light end. Then paper
+    is pure white.
     """
     counts = np.bincount(image.ravel(), minlength=256)
     counts[PAPER] = 0
@@ -95,9 +105,7 @@ def ink(image: Gray) -> NDArray[np.float32]:
     fading = to_light > (min(to_dark / 3, LEAST_CONTRAST) if few else to_dark) and light - dark >= LEAST_CONTRAST
     if fading or (few and light < MIDDLE) or counts.sum() < LEAST_GRAY * image.size:
         paper = PAPER
-    contrast = max(paper - dark, LEAST_CONTRAST)
-    levels = np.clip((paper - np.arange(256, dtype=np.float32)) / contrast, 0, 1).astype(np.float32)
-    return levels[image]
+    return paper, max(paper - dark, LEAST_CONTRAST)
 
 
 def source_x(config: LineImageConfig, source_height: int, x: float) -> float:

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ from uncial.errors import StorageError
 FILE = "log.csv"
 COLUMNS = ("step", "epoch", "lines", "seconds", "loss", "lines_per_second", "learning_rate", "cer")
 CURVES = ("loss", "lines_per_second", "learning_rate", "cer")  # drawn against the step
+RECENT = 50  # steps over which loss and speed are told
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,30 @@ class Progress:
 
 
 Watch = Callable[[Progress], None]
+
+
+class Lately:
+    """Loss and speed over the last steps."""
+
+    def __init__(self) -> None:
+        """No steps yet."""
+        self._steps: deque[tuple[float, int, float]] = deque(maxlen=RECENT)
+
+    def add(self, loss: float, lines: int, seconds: float) -> None:
+        """One step: its loss in nats per grapheme, nan where it was skipped; lines it learned from; its wall time."""
+        self._steps.append((loss, lines, seconds))
+
+    @property
+    def loss(self) -> float:
+        """Mean of the steps that were not skipped, in nats per grapheme; nan where there was none."""
+        losses = [loss for loss, _, _ in self._steps if math.isfinite(loss)]
+        return sum(losses) / len(losses) if losses else math.nan
+
+    @property
+    def lines_per_second(self) -> float:
+        """Lines learned from per second of wall time; 0 before the first step."""
+        seconds = sum(seconds for _, _, seconds in self._steps)
+        return sum(lines for _, lines, _ in self._steps) / seconds if seconds else 0.0
 
 
 class RunLog:

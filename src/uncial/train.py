@@ -8,9 +8,8 @@ checkpoint, so a killed run goes on as if nothing had happened.
 
 import math
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -20,36 +19,37 @@ import numpy as np
 import torch
 
 from uncial import checkpoint
-from uncial.bundle import Bundle, add_decoding, add_language_model, load_bundle, save_bundle
+from uncial.bundle import Bundle, load_bundle, save_bundle
 from uncial.checkpoint import Course
 from uncial.config import to_dict
 from uncial.errors import StorageError
-from uncial.ngram import load_ngrams
-from uncial.ngram_adapt import adapt
-from uncial.ngram_estimate import Counts
-from uncial.nn.batches import BatchMaker, plan_batches
+from uncial.heritage import begin, hand_on_language
+from uncial.nn.batches import BatchMaker, plan_batches, spread
 from uncial.nn.crnn import check_parts
 from uncial.nn.learner import Learner, one_cycle
 from uncial.nn.onnx_graph import onnx_graph
 from uncial.nn.parallel import Ranks
 from uncial.nn.takeover import take_over
+from uncial.nn.teacher import Teacher
 from uncial.quantise import quantise
-from uncial.run_log import Progress, RunLog, Watch
+from uncial.run_log import Lately, Progress, RunLog, Watch
+from uncial.runtime import torch_network
 from uncial.sources import Sample
+from uncial.splicing import Splices, find_gaps_once, gaps_file
 from uncial.train_config import TrainConfig
 from uncial.training_lines import TrainingLines, gather
 
 LOG_MINUTES = 1.0
-RECENT = 50  # steps over which loss and speed are told
 
 
-def train(
+def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of which a caller names the few it wants
     samples: Sequence[Sample],
     out: Path,
     config: TrainConfig,
     *,
     synthetic: Sequence[Sample] = (),
     start: Path | None = None,
+    teacher: Path | None = None,
     changes: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     resume: bool = False,
     watch: Watch = lambda progress: None,
@@ -62,6 +62,7 @@ def train(
         config: all settings; `start` decides network and preprocessing where it is given.
         synthetic: drawn lines, of which each epoch takes others, as many as `synthetic_share` says.
         start: bundle to start from instead of chance; graphemes that both alphabets hold keep their weights.
+        teacher: bundle to learn from besides the ground truth, by `teacher_weight`.
         changes: settings of "network" and "line_image" that differ from those of `start`; weights that fit are kept.
         resume: go on from the checkpoint in `<out>.run`.
         watch: is called with the progress after every step.
@@ -72,8 +73,9 @@ def train(
     Raises:
         GroundTruthError: nothing to learn from.
         StorageError: `out` or its run exists already and `resume` is off, or a file cannot be written.
-        ConfigError: the network names a part that does not exist, or `resume` with another network, preprocessing,
-            alphabet, order of batches or number of processes than the checkpoint's.
+        ConfigError: the network names a part that does not exist, lines are to be spliced without a bundle that
+            finds gaps, or `resume` with another network, preprocessing, alphabet, order of batches, number of processes
+            than the checkpoint's, with a teacher where there was none, or with other bigrams.
         TrainingError: the loss stays infinite.
     """
     folder = checkpoint.run_folder(out)
@@ -81,9 +83,7 @@ def train(
         raise StorageError(f"{out}: there is a bundle or a run already; go on with --resume, or choose another -o")
     if config.threads:
         torch.set_num_threads(config.threads)
-    old = load_bundle(start) if start else None
-    if old is not None:
-        config = config.going_on_from(old.architecture, old.line_image, changes)
+    old, master, config = begin(start, teacher, config, changes)
     check_parts(config.network)  # now, since decoding the lines may take minutes
     lines = gather(samples, config, old.alphabet if old else None, synthetic)
     run = _Run(lines, config, out, watch)
@@ -93,6 +93,8 @@ def train(
     if old is not None:
         run.tell(take_over(old.weights, old.alphabet, run.learner.network, lines.alphabet))
         run.learner.average.load_state_dict(run.learner.network.state_dict())
+    run.splice(old or master, anew=not resume)
+    run.learn_from(master)
     if resume:
         run.restore()
     run.go()
@@ -109,13 +111,34 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         self.lines, self.config, self.out, self.watch = lines, config, out, watch
         self.folder = checkpoint.run_folder(out)
         self.ranks = Ranks.join(config.device)
-        self.learner = Learner(config, lines.alphabet.size, self.ranks)
+        bigrams = lines.bigrams(config.bigrams if config.bigram_weight else 0)
+        self.learner = Learner(config, lines.alphabet.size, self.ranks, bigrams)
         room = int(config.memory_gb * 2**30)
         self.epoch_lines = lines.epoch_size(config.synthetic_share)
         self.training = BatchMaker(lines.training, config.network, config.line_image, room)
         self.validation = BatchMaker(lines.validation, config.network, config.line_image, room // 8)
         self.course = Course()
-        self.recent: deque[tuple[float, int, float]] = deque(maxlen=RECENT)  # (loss, lines, seconds) of each step
+        self.lately = Lately()
+        self.facts: dict[str, Any] = {"training": to_dict(config), "lines": lines.counts()}
+
+    def splice(self, guide: Bundle | None, anew: bool) -> None:
+        """From now on put real lines together anew, if so configured, cut where the guide finds word gaps."""
+        if self.config.splice_share and guide is not None:
+            if anew:
+                gaps_file(self.folder, self.ranks.rank).unlink(missing_ok=True)
+            real = range(len(self.lines.training) - self.lines.synthetic)
+            gaps = find_gaps_once(self.training, real, self.lines.alphabet, guide, self.folder, self.ranks)
+            self.training.splices = Splices(self.lines.training, gaps, self.config.splice_share, self.config.network)
+            self.tell(self.training.splices.summary())
+
+    def learn_from(self, teacher: Bundle | None) -> None:
+        """From now on learn from a teacher, too, if there is one and it has weight."""
+        if teacher is not None and self.config.teacher_weight:
+            network = torch_network(teacher, "a teacher").to(self.learner.device)
+            students = self.lines.alphabet, self.config.line_image
+            self.learner.teacher = Teacher(network, teacher.alphabet, teacher.line_image, *students)
+            self.facts["teacher"] = teacher.path.name
+            self.tell(self.learner.teacher.summary())
 
     @property
     def done(self) -> float:
@@ -173,13 +196,13 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
             # From step to step, so that waiting for data, validation and checkpoints count in the budget.
             self.clock, before = time.monotonic(), self.clock
             course.seconds = self.ranks.agree(course.seconds + self.clock - before)
-            self.recent.append((loss, seen, self.clock - before))
+            self.lately.add(loss, seen, self.clock - before)
             yield
 
     def validate(self) -> None:
         """Read validation lines with the averaged weights; keep them as the bundle if none were better, or hardly."""
         if self.ranks.rank == 0:
-            chosen = self._some(self.validation, self.config.validation_lines)
+            chosen = spread(len(self.validation.lines), self.config.validation_lines)
             cer = self.course.cer = self.learner.read(self.validation, chosen).error_rate
             if self.course.judge(cer, self.config.tolerance) or not self.out.exists():
                 self.keep()
@@ -189,16 +212,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
 
     def keep(self) -> None:
         """Write the averaged network as the bundle."""
-        facts = {
-            "training": to_dict(self.config),
-            "lines": {
-                "train": len(self.lines.training),
-                "synthetic": self.lines.synthetic,
-                "val": len(self.lines.validation),
-            },
-            "course": asdict(self.course),
-            "sources": dict(self.lines.sources),
-        }
+        facts = {**self.facts, "course": asdict(self.course), "sources": dict(self.lines.sources)}
         average = self.learner.average
         weights = {name: value.float().cpu().numpy() for name, value in average.state_dict().items()}
         config = self.config
@@ -212,16 +226,11 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
     def quantise(self) -> None:
         """Give the bundle its int8 graph, with scales from training lines, judged by validation lines."""
         if self.ranks.rank == 0 and self.config.int8_lines:
-            scaling = self._some(self.training, self.config.int8_lines)
-            measured = [self.training.line_image(i) for i in scaling]
-            judged = [
-                (self.validation.line_image(i), self.validation.lines[i].classes)
-                for i in self._some(self.validation, self.config.validation_lines)
-            ]
+            scaling = self.training.known(spread(len(self.training.lines), self.config.int8_lines))
+            judged = self.validation.known(spread(len(self.validation.lines), self.config.validation_lines))
             if len(judged) < self.config.int8_lines:  # too few to tell a tenth of a point
-                known = zip(measured, scaling, strict=True)
-                judged += [(image, self.training.lines[i].classes) for image, i in known]
-            self.tell(quantise(load_bundle(self.out), measured, judged))
+                judged += scaling
+            self.tell(quantise(load_bundle(self.out), [image for image, _ in scaling], judged))
         self.ranks.meet()
 
     def take_language_along(self, old: Bundle) -> None:
@@ -229,30 +238,19 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         if self.ranks.rank == 0 and old.language_model:
             real = self.lines.training[: len(self.lines.training) - self.lines.synthetic]
             texts = [line.classes for line in real if self.config.adapt_language]
-            model = load_ngrams(old.language_model)
-            model = adapt(model, Counts.of(texts, model.order, self.lines.alphabet.size))
-            data = replace(model, graphemes=self.lines.alphabet.graphemes).to_bytes()
-            about = {**old.provenance.get("language_model", {}), "adapted_to_lines": len(texts)}
-            add_decoding(add_language_model(load_bundle(self.out), data, about), old.beam, old.calibration)
-            self.tell(f"the language model of {old.path} was taken along and adapted to {len(texts):,} lines")
+            self.tell(hand_on_language(old, load_bundle(self.out), texts))
         self.ranks.meet()
-
-    def _some(self, lines: BatchMaker, most: int) -> range:
-        """So many lines, spread evenly; 0: all."""
-        count = len(lines.lines)
-        return range(0, count, -(-count // most) if most else 1)
 
     def log(self, cer: float | None = None) -> None:
         """Add a row to the run's log, with the CER if there was a validation."""
         if self.ranks.rank == 0:
-            loss, speed = self._lately()
             self.run_log.add(
                 step=self.course.step,
                 epoch=round(self.course.lines / self.epoch_lines, 3),
                 lines=self.course.lines,
                 seconds=round(self.course.seconds),
-                loss=f"{loss:.5f}",
-                lines_per_second=f"{speed:.2f}",
+                loss=f"{self.lately.loss:.5f}",
+                lines_per_second=f"{self.lately.lines_per_second:.2f}",
                 learning_rate=f"{self.config.learning_rate * one_cycle(self.done, self.config.warmup):.3e}",
                 **({} if cer is None else {"cer": f"{cer:.5f}"}),
             )
@@ -260,11 +258,10 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
     def tell(self, note: str = "") -> None:
         """Pass the progress on to whoever watches."""
         if self.ranks.rank == 0:
-            mean, speed = self._lately()
-            left = self.course.seconds / self.done * (1 - self.done) if self.done else None
-            epoch = self.course.lines / self.epoch_lines
-            course = self.course
-            self.watch(Progress(course.step, epoch, self.done, mean, speed, left, course.cer, course.best_cer, note))
+            course, lately = self.course, self.lately
+            left = course.seconds / self.done * (1 - self.done) if self.done else None
+            told = (self.done, lately.loss, lately.lines_per_second, left, course.cer, course.best_cer, note)
+            self.watch(Progress(course.step, course.lines / self.epoch_lines, *told))
 
     def save(self) -> None:
         """Write the checkpoint."""
@@ -284,15 +281,11 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
             "line_image": to_dict(self.config.line_image),
             "alphabet": list(self.lines.alphabet.graphemes),
             "number of training lines": len(self.lines.training),
-            # These three decide the order of batches; with others the rest of the epoch would hold other lines.
+            # These decide the order of batches; with others the rest of the epoch would hold other lines.
             "batch_lines": self.config.batch_lines,
+            "splice_share": self.config.splice_share,
+            "teacher": self.learner.teacher is not None,
+            "bigrams": self.config.bigrams if self.learner.bigrams is not None else 0,
             "seed": self.config.seed,
             "number of processes": self.ranks.world,
         }
-
-    def _lately(self) -> tuple[float, float]:
-        """Mean loss and lines per second of the last steps."""
-        losses = [loss for loss, _, _ in self.recent if math.isfinite(loss)]
-        seconds = sum(seconds for _, _, seconds in self.recent)
-        lines = sum(lines for _, lines, _ in self.recent)
-        return (sum(losses) / len(losses) if losses else math.nan), (lines / seconds if seconds else 0.0)

@@ -29,7 +29,15 @@ class TrainConfig:
         clip: longest gradient.
         averaging: decay a step of the moving average of the weights, which is what validates and is kept.
         shortcut_weight: share of the shortcut head in the loss.
+        bigram_weight: share in the loss of a head that reads pairs of neighbouring graphemes; it is there in training
+            alone, and no bundle holds it. 0: there is no such head.
+        bigrams: that it reads, the most frequent ones of the training lines; the others are passed over.
+        teacher_weight: share of the divergence from the teacher in the loss, where there is a teacher; with 0, it
+            finds word gaps only.
         synthetic_share: of the lines of each epoch, taken from the synthetic ones, others in each; 0 uses none.
+        splice_share: of the real lines of each epoch, others in each, of which the right part is replaced by that of
+            another line of the same page, document or collection, cut at word gaps; 0 leaves all lines as they are.
+            The bundle to begin with, or else the teacher, finds the gaps; lines without any stay as they are.
         held_out: share of the lines, at least 3, to choose by where no line is of split "val"; 0: some pages.
         rarest: graphemes that occur less often are left out of the alphabet, and their lines out of training.
         validation_lines: at most so many are read in a validation, spread evenly; 0: all.
@@ -61,7 +69,11 @@ class TrainConfig:
     clip: float = 5.0
     averaging: float = 0.999
     shortcut_weight: float = 0.1
+    bigram_weight: float = 0.0
+    bigrams: int = 500
+    teacher_weight: float = 1.0
     synthetic_share: float = 0.3
+    splice_share: float = 0.0
     held_out: float = 0.0
     rarest: int = 1
     validation_lines: int = 2000
@@ -87,10 +99,10 @@ class TrainConfig:
         negative = [f.name for f in fields(self) if f.type in (int, float) and getattr(self, f.name) < 0]
         if negative:
             raise ValueError(f"{', '.join(negative)} must not be negative")
-        if self.batch_lines < 1 or not self.clip or self.seed >= 2**32:
-            raise ValueError("batch_lines is at least 1, clip above 0, and seed below 2**32")
+        if min(self.batch_lines, self.bigrams) < 1 or not self.clip or self.seed >= 2**32:
+            raise ValueError("batch_lines and bigrams are at least 1, clip above 0, and seed below 2**32")
         shares = {"averaging": self.averaging, "warmup": self.warmup, "synthetic_share": self.synthetic_share}
-        shares["held_out"] = self.held_out
+        shares |= {"splice_share": self.splice_share, "held_out": self.held_out}
         beyond = [name for name, share in shares.items() if not 0 <= share < 1]
         if beyond:
             raise ValueError(f"{', '.join(beyond)} lies in [0, 1)")

@@ -14,6 +14,7 @@ from uncial.alphabet import Alphabet
 from uncial.errors import GroundTruthError, ImageError
 from uncial.lineimage import line_image
 from uncial.nn.batches import TrainingLine
+from uncial.nn.bigrams import Bigram, frequent_bigrams
 from uncial.nn.ctc import steps_needed
 from uncial.sources import Sample, split_of
 from uncial.text import reading_text
@@ -52,6 +53,15 @@ class TrainingLines:
         real = len(self.training) - self.synthetic
         drawn = rng.permutation(self.synthetic)[: self.epoch_size(share) - real] + real
         return [*range(real), *sorted(drawn.tolist())]
+
+    def bigrams(self, most: int) -> tuple[Bigram, ...]:
+        """The most frequent pairs of neighbouring graphemes in the real training lines, at most so many."""
+        real = self.training[: len(self.training) - self.synthetic]
+        return frequent_bigrams((line.classes for line in real), most)
+
+    def counts(self) -> dict[str, int]:
+        """How many lines there are of each kind: "train", of these "synthetic", and "val"."""
+        return {"train": len(self.training), "synthetic": self.synthetic, "val": len(self.validation)}
 
     def summary(self) -> str:
         """One sentence: how many lines of each kind, and what was left out, by reason."""

@@ -4,9 +4,9 @@ A plan is a pure function of (widths, seed, epoch), and each line's augmentation
 that was killed goes on with exactly the batches it would have had.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -19,6 +19,7 @@ from uncial.augment import AugmentConfig, augment, augmented_width
 from uncial.lineimage import LineImageConfig, ink, line_image
 from uncial.nn.ctc import steps_needed
 from uncial.sources import Sample
+from uncial.splice import Splice, spliced_image
 
 TYPICAL_WIDTH = 768  # pixels; a batch holds as many pixels as `batch_lines` lines of this width
 AHEAD = 4  # batches prepared while the network learns from one
@@ -31,6 +32,14 @@ class TrainingLine:
     sample: Sample
     classes: tuple[int, ...]
     width: int
+
+    def spliced(self, other: "TrainingLine", splice: Splice) -> "TrainingLine":
+        """This line with the right part of another; the text up to the space at the cut is its own."""
+        return replace(
+            self,
+            classes=self.classes[: splice.left.place + 1] + other.classes[splice.right.place + 1 :],
+            width=splice.left.column + other.width - splice.right.column,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,11 @@ def _shuffled(batches: list[list[int]], rng: np.random.Generator, at_once: int) 
     return [batch for group in groups for batch in group] + left
 
 
+def spread(count: int, most: int) -> range:
+    """Indices of `most` of `count` lines, or somewhat fewer, spread evenly; 0: of all."""
+    return range(0, count, -(-count // most) if most else 1)
+
+
 class BatchMaker:
     """Makes batches of training lines; decoded images are kept while they fit into `memory` bytes."""
 
@@ -104,6 +118,7 @@ class BatchMaker:
         self.lines = lines
         self.network = network
         self.image = image
+        self.splices: Callable[[int, Sequence[int]], Splice | None] | None = None  # (index, seeds); None: no line is
         self._room = memory
         self._kept: dict[int, NDArray[np.uint8]] = {}
 
@@ -115,14 +130,15 @@ class BatchMaker:
             variation: how to augment, or None: the lines as they are.
             seeds: (seed, epoch) of the augmentation.
         """
-        images = [self._image(index, variation, seeds) for index in indices]
+        seen = [self._seen(index, variation, seeds) for index in indices]
+        images = [self._image(index, *view, variation, seeds) for index, view in zip(indices, seen, strict=True)]
         widths = [image.shape[1] for image in images]
         # Whole time steps, so that every batch of a bucket meets the same few shapes.
         step = self.network.slice_width
         padded = np.zeros((len(images), 1, self.network.height, -(-max(widths) // step) * step), np.float32)
         for row, image in zip(padded, images, strict=True):
             row[0, :, : image.shape[1]] = ink(image)
-        classes = [self.lines[index].classes for index in indices]
+        classes = [line.classes for line, _ in seen]
         return Batch(
             torch.from_numpy(padded),
             torch.tensor(widths),
@@ -135,7 +151,7 @@ class BatchMaker:
     ) -> list[int]:
         """The width of each line's image in pixels, as `batch` will make it; of the chosen lines, or of all."""
         chosen = range(len(self.lines)) if chosen is None else chosen
-        lines = [self.lines[index] for index in chosen]
+        lines = [self._seen(index, variation, seeds)[0] for index in chosen]
         if variation is None:
             return [line.width for line in lines]
         drawn = (
@@ -160,12 +176,30 @@ class BatchMaker:
                 for future in ahead:
                     future.cancel()
 
-    def _image(self, index: int, variation: AugmentConfig | None, seeds: Sequence[int]) -> NDArray[np.uint8]:
+    def _seen(
+        self, index: int, variation: AugmentConfig | None, seeds: Sequence[int]
+    ) -> tuple[TrainingLine, Splice | None]:
+        """A line as it is in this epoch, before it is augmented, and how it was put together, if it was."""
+        line, splice = self.lines[index], None
+        if variation is not None and self.splices is not None:
+            splice = self.splices(index, seeds)
+        return (line if splice is None else line.spliced(self.lines[splice.other], splice)), splice
+
+    def _image(
+        self,
+        index: int,
+        line: TrainingLine,
+        splice: Splice | None,
+        variation: AugmentConfig | None,
+        seeds: Sequence[int],
+    ) -> NDArray[np.uint8]:
         image = self.line_image(index)
+        if splice is not None:
+            image = spliced_image(image, self.line_image(splice.other), splice)
         if variation is None:
             return image
         varied = augment(image, np.random.default_rng((*seeds, index)), variation)
-        return varied if self._fits(self.lines[index], varied.shape[1]) else image
+        return varied if self._fits(line, varied.shape[1]) else image
 
     def _fits(self, line: TrainingLine, width: int) -> bool:
         """Whether CTC can spell the line at this width; one squeezed below that would only teach infinity."""
@@ -180,3 +214,7 @@ class BatchMaker:
             self._room -= image.nbytes
             self._kept[index] = image
         return image
+
+    def known(self, chosen: Sequence[int]) -> list[tuple[NDArray[np.uint8], tuple[int, ...]]]:
+        """The line image, not augmented, and the classes of each of the chosen lines."""
+        return [(self.line_image(index), self.lines[index].classes) for index in chosen]

@@ -92,12 +92,19 @@ class CRNN(nn.Module):
         slices, lengths = self.slices(images, widths)
         return self.context_logits(slices, lengths), lengths * self.config.steps_per_slice
 
-    def context_logits(self, slices: Tensor, lengths: Tensor) -> Tensor:
-        """(N, S, F) features of (N,) slices -> (N, T, C) logits of the head behind the recurrent layers."""
+    def context(self, slices: Tensor, lengths: Tensor) -> Tensor:
+        """(N, S, F) features of (N,) slices -> (N, S, F') what the recurrent layers make of them."""
         if self.training and self.config.hidden_slices:
             slices = slices * shown(slices.shape[:2], self.config.hidden_slices).to(slices)
-        context = self.recurrent(self.dropout(slices), lengths)
-        return self._steps(self.head(self.dropout(context)))
+        return self.dropout(self.recurrent(self.dropout(slices), lengths))  # type: ignore[no-any-return]
+
+    def context_logits(self, slices: Tensor, lengths: Tensor) -> Tensor:
+        """(N, S, F) features of (N,) slices -> (N, T, C) logits of the head behind the recurrent layers."""
+        return self.logits(self.context(slices, lengths))
+
+    def logits(self, context: Tensor) -> Tensor:
+        """(N, S, F') as `context` gives them -> (N, T, C) logits of the head."""
+        return self._steps(self.head(context))
 
     def _steps(self, outputs: Tensor) -> Tensor:
         """(N, S, steps x C) outputs of a head -> (N, T, C), T = S x steps: the steps of each slice in a row."""

@@ -16,9 +16,11 @@ from uncial.decoders import best_path
 from uncial.errors import TrainingError
 from uncial.metrics import EditCounts, count_edits
 from uncial.nn.batches import Batch, BatchMaker, plan_batches
+from uncial.nn.bigrams import Bigram, BigramHead
 from uncial.nn.crnn import CRNN, fastest_autocast
 from uncial.nn.ctc import ctc_loss
-from uncial.nn.parallel import Ranks, TwoHeads
+from uncial.nn.parallel import Heads, Ranks
+from uncial.nn.teacher import Teacher
 from uncial.train_config import TrainConfig
 
 GIVE_UP_AFTER = 100  # steps in a row without a finite loss
@@ -27,13 +29,14 @@ GIVE_UP_AFTER = 100  # steps in a row without a finite loss
 class Learner:
     """Network, moving average and optimiser."""
 
-    def __init__(self, config: TrainConfig, classes: int, ranks: Ranks) -> None:
+    def __init__(self, config: TrainConfig, classes: int, ranks: Ranks, bigrams: Sequence[Bigram] = ()) -> None:
         """A network of chance, from the seed.
 
         Args:
             config: of the training.
             classes: of the output layer, blank included.
             ranks: the processes that train together.
+            bigrams: that a head beside the others reads in training; none: there is no such head.
         """
         torch.manual_seed(config.seed)
         self.config = config
@@ -44,8 +47,13 @@ class Learner:
         self.average.load_state_dict(self.network.state_dict())
         self.network.backbone.requires_grad_(config.backbone_rate > 0)
         self.ranks = ranks
-        self.heads = ranks.wrap(TwoHeads(self.network))
-        self.optimizer, self.factors = _optimizer(self.network, config)
+        self.bigrams: BigramHead | None = None
+        if bigrams:
+            head = BigramHead(self.network.recurrent.size, classes, bigrams, config.network.steps_per_slice)
+            self.bigrams = head.to(self.device)
+        self.heads = ranks.wrap(Heads(self.network, self.bigrams))
+        self.optimizer, self.factors = _optimizer(self.network, self.bigrams, config)
+        self.teacher: Teacher | None = None
         self.bad_in_a_row = 0
 
     def learn(self, batch: Batch, step: int, done: float) -> float:
@@ -75,7 +83,7 @@ class Learner:
         loss = self.loss(batch.to(self.device))
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        length = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        length = torch.nn.utils.clip_grad_norm_(self.heads.parameters(), self.config.clip)
         if self.ranks.all(math.isfinite(float(length)) and math.isfinite(loss.item())):
             self.optimizer.step()
             # Early weights are forgotten quickly: the average covers a tenth of the run until it reaches its width.
@@ -93,14 +101,21 @@ class Learner:
         return math.nan
 
     def loss(self, batch: Batch) -> Tensor:
-        """Mean over the batch's graphemes, in nats, the shortcut head's share included."""
+        """Mean over the batch's graphemes, in nats, the shares of the other heads and of the teacher included."""
         with self.reduced_precision():
-            logits, shortcut, lengths = self.heads(batch.images, batch.widths)
+            logits, shortcut, bigrams, lengths = self.heads(batch.images, batch.widths)
         graphemes = batch.counts.sum()
         loss = ctc_loss(logits, lengths, batch.classes, batch.counts).sum() / graphemes
         if shortcut is not None:  # even without weight: each rank waits for the gradient of every parameter
             aside = ctc_loss(shortcut, lengths, batch.classes, batch.counts).sum() / graphemes
             loss = loss + self.config.shortcut_weight * aside
+        if self.bigrams is not None:
+            aside = self.bigrams.loss(bigrams, lengths, batch.classes, batch.counts)
+            loss = loss + self.config.bigram_weight * aside
+        if self.teacher is not None:
+            with self.reduced_precision():
+                lesson = self.teacher(batch)
+            loss = loss + self.config.teacher_weight * lesson.loss(logits, self.config.network.step_width)
         return loss
 
     @torch.no_grad()
@@ -129,6 +144,7 @@ class Learner:
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            **({} if self.bigrams is None else {"bigrams": self.bigrams.state_dict()}),
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -136,6 +152,8 @@ class Learner:
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.bigrams is not None:
+            self.bigrams.load_state_dict(state["bigrams"])
 
 
 def one_cycle(done: float, warmup: float) -> float:
@@ -164,12 +182,13 @@ def _on(device: torch.device, network: CRNN) -> CRNN:
     return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
-def _optimizer(network: CRNN, config: TrainConfig) -> tuple[torch.optim.AdamW, list[float]]:
+def _optimizer(network: CRNN, bigrams: BigramHead | None, config: TrainConfig) -> tuple[torch.optim.AdamW, list[float]]:
     """AdamW, and the factor on the learning rate of each of its groups."""
     early = {id(p) for p in network.backbone.parameters()} if config.backbone_rate != 1 else set()
+    parts = (network,) if bigrams is None else (network, bigrams)
     groups, factors = [], []
     for inside, factor in ((False, 1.0), (True, config.backbone_rate)):
-        some = [p for p in network.parameters() if p.requires_grad and (id(p) in early) == inside]
+        some = [p for part in parts for p in part.parameters() if p.requires_grad and (id(p) in early) == inside]
         # Decay on biases and normalisation pulls towards nothing useful.
         for decay, wanted in ((config.weight_decay, True), (0.0, False)):
             if chosen := [p for p in some if (p.ndim > 1) == wanted]:

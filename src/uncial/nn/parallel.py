@@ -7,23 +7,27 @@ import torch
 from torch import Tensor, nn
 
 from uncial.errors import ConfigError, TrainingError
+from uncial.nn.bigrams import BigramHead
 from uncial.nn.crnn import CRNN
 
 
-class TwoHeads(nn.Module):
-    """The network as training sees it: logits with context and without, in one forward pass."""
+class Heads(nn.Module):
+    """The network as training sees it: all that its heads tell, in one forward pass."""
 
-    def __init__(self, network: CRNN) -> None:
+    def __init__(self, network: CRNN, bigrams: BigramHead | None) -> None:
         """Wrap, not copy."""
         super().__init__()
         self.network = network
+        self.bigrams = bigrams
 
-    def forward(self, images: Tensor, widths: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
-        """(N, 1, H, W), (N,) -> logits (N, T, C), the shortcut's logits or None, lengths (N,)."""
+    def forward(self, images: Tensor, widths: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor]:
+        """(N, 1, H, W), (N,) -> logits (N, T, C), those of shortcut and bigrams or None, lengths (N,)."""
         slices, lengths = self.network.slices(images, widths)
         shortcut = self.network.shortcut_logits(slices) if self.network.shortcut is not None else None
         steps = lengths * self.network.config.steps_per_slice
-        return self.network.context_logits(slices, lengths), shortcut, steps
+        context = self.network.context(slices, lengths)
+        bigrams = self.bigrams(context) if self.bigrams is not None else None
+        return self.network.logits(context), shortcut, bigrams, steps
 
 
 @dataclass(frozen=True, slots=True)
