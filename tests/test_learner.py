@@ -13,7 +13,7 @@ from drawn_samples import SMALL, samples, settings
 from uncial.errors import TrainingError
 from uncial.nn import learner as learner_module
 from uncial.nn.batches import Batch, BatchMaker
-from uncial.nn.crnn import CRNN, shown
+from uncial.nn.crnn import CRNN, memory_format, shown
 from uncial.nn.learner import Learner, move_average, one_cycle
 from uncial.nn.parallel import Ranks
 from uncial.training_lines import TrainingLines, gather
@@ -213,3 +213,27 @@ def test_slices_are_hidden_in_training_alone() -> None:
     torch.testing.assert_close(network(images, widths)[0], network(images, widths)[0])
     network.train()
     assert not torch.equal(network(images, widths)[0], network(images, widths)[0])
+
+
+@pytest.mark.parametrize(
+    ("channels", "layout"), [((8, 16), torch.contiguous_format), ((16, 24), torch.channels_last), ((4,), None)]
+)
+def test_thin_networks_are_laid_out_so_that_their_gradients_stay_in_their_place(
+    channels: tuple[int, ...], layout: torch.memory_format | None
+) -> None:
+    stages = len(channels)
+    parts = {"blocks": (1,) * (stages - 1), "strides_down": (2,) * stages, "strides_across": (2,) * stages}
+    config = replace(SMALL, channels=channels, **parts)
+    # Without a stage there is no 1 x 1 convolution.
+    assert memory_format(CRNN(config, 5)) is (layout or torch.channels_last)
+
+
+def test_a_thin_network_learns_from_lines_of_many_widths_and_lives() -> None:
+    config = replace(SMALL, channels=(8, 16), blocks=(1,), strides_down=(2, 2), strides_across=(2, 2))
+    network = CRNN(config, 5)
+    layout = memory_format(network)
+    network = network.to(memory_format=layout)  # type: ignore[call-overload]
+    for width in range(40, 700, 33):
+        images = torch.rand(3, 1, config.height, width).to(memory_format=layout)
+        network(images, torch.full((3,), width))[0].sum().backward()
+    assert all(bool(p.grad.isfinite().all()) for p in network.backbone.parameters() if p.grad is not None)

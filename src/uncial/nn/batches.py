@@ -58,9 +58,9 @@ class Batch:
     classes: Tensor
     counts: Tensor
 
-    def to(self, device: torch.device) -> "Batch":
-        """The same batch on a device, images in channels_last."""
-        images = self.images.to(device, memory_format=torch.channels_last)
+    def to(self, device: torch.device, layout: torch.memory_format) -> "Batch":
+        """The same batch on a device, images in the layout of memory that the network has."""
+        images = self.images.to(device, memory_format=layout)
         return Batch(images, self.widths.to(device), self.classes.to(device), self.counts.to(device))
 
 

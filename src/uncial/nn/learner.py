@@ -17,7 +17,7 @@ from uncial.errors import TrainingError
 from uncial.metrics import EditCounts, count_edits
 from uncial.nn.batches import Batch, BatchMaker, plan_batches
 from uncial.nn.bigrams import Bigram, BigramHead
-from uncial.nn.crnn import CRNN, fastest_autocast
+from uncial.nn.crnn import CRNN, fastest_autocast, memory_format
 from uncial.nn.ctc import ctc_loss
 from uncial.nn.parallel import Heads, Ranks
 from uncial.nn.teacher import Teacher
@@ -43,6 +43,7 @@ class Learner:
         self.device = ranks.device(config.device)
         self.network = _on(self.device, CRNN(config.network, classes))
         self.average = _on(self.device, CRNN(config.network, classes))
+        self.layout = memory_format(self.network)
         self.average.requires_grad_(False).eval()
         self.average.load_state_dict(self.network.state_dict())
         self.network.backbone.requires_grad_(config.backbone_rate > 0)
@@ -80,7 +81,7 @@ class Learner:
             for part in self.network.modules():
                 if isinstance(part, nn.BatchNorm2d):
                     part.eval()
-        loss = self.loss(batch.to(self.device))
+        loss = self.loss(batch.to(self.device, self.layout))
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         length = torch.nn.utils.clip_grad_norm_(self.heads.parameters(), self.config.clip)
@@ -125,7 +126,7 @@ class Learner:
         plan = [[chosen[i] for i in indices] for indices in plan]
         counts = EditCounts()
         for indices, batch in zip(plan, lines.epoch(plan, None), strict=True):
-            moved = batch.to(self.device)
+            moved = batch.to(self.device, self.layout)
             with self.reduced_precision():
                 logits, lengths = self.average(moved.images, moved.widths)
             for index, steps, length in zip(indices, logits.float().cpu().numpy(), lengths.tolist(), strict=True):
@@ -178,8 +179,8 @@ def move_average(average: torch.nn.Module, network: torch.nn.Module, decay: floa
 
 
 def _on(device: torch.device, network: CRNN) -> CRNN:
-    """The network on a device, its filters in channels_last, which is what convolutions are quick in."""
-    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    """The network on a device, its filters laid out as is best there."""
+    return network.to(device, memory_format=memory_format(network))  # type: ignore[call-overload,no-any-return]
 
 
 def _optimizer(network: CRNN, bigrams: BigramHead | None, config: TrainConfig) -> tuple[torch.optim.AdamW, list[float]]:
