@@ -5,7 +5,19 @@ from typing import Annotated
 
 import typer
 
-from uncial.cli_options import Backend, Data, HowWell, Json, Model, Quality, Split, Words, read_words
+from uncial.cli_options import (
+    Backend,
+    Data,
+    HowDecoded,
+    HowWell,
+    Json,
+    Model,
+    Quality,
+    Split,
+    Words,
+    quality_for,
+    read_words,
+)
 
 
 def evaluate(
@@ -16,6 +28,7 @@ def evaluate(
         typer.Option(help="Which lines. Without it: val, or all if the data has no splits.", show_default=False),
     ] = None,
     quality: HowWell = Quality.auto,
+    decoder: HowDecoded = None,
     backend: Backend = "auto",
     words: Words = None,
     as_json: Json = False,
@@ -35,7 +48,7 @@ def evaluate(
 
     if report:
         page.check_report_path(report)  # before the reading, which may take long
-    known = read_words(words)
+    known, quality = read_words(words), quality_for(quality, decoder)
     samples, recognizer = read_samples(data), Recognizer.load(model, quality=quality, backend=backend, words=known)
     about = {"model": str(recognizer.bundle.path), "data": " ".join(map(str, data)), "quality": recognizer.quality}
     with screen.reading_bar() as progress:

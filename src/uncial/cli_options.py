@@ -109,6 +109,24 @@ HowWell = Annotated[
         "line, thrice the time; auto: balanced if there is a language model, else fast."
     ),
 ]
+
+
+class Decoder(StrEnum):
+    """What turns posteriors into text; see `decoders.DECODERS`."""
+
+    best_path = "best-path"
+    beam = "beam"
+
+
+HowDecoded = Annotated[
+    Decoder | None,
+    typer.Option(
+        "--decoder",
+        help="best-path: the likeliest class of each time step, as quality fast; beam: a search with the language "
+        "model, as quality balanced.",
+        show_default=False,
+    ),
+]
 Words = Annotated[
     Path | None,
     typer.Option(
@@ -143,6 +161,20 @@ def needs_extra(name: str, purpose: str, *packages: str) -> Iterator[None]:
         raise MissingExtraError(
             f'{purpose} needs {missing}, which is not installed; get it with: pip install "uncial[{name}]"'
         ) from error
+
+
+def quality_for(quality: Quality, decoder: Decoder | None) -> Quality:
+    """The quality that is meant, where a decoder may have been named.
+
+    Raises:
+        ConfigError: the decoder is not the one of the quality.
+    """
+    if decoder is None:
+        return quality
+    least = {Decoder.best_path: Quality.fast, Decoder.beam: Quality.balanced}[decoder]
+    if quality is Quality.auto or (quality is Quality.fast) == (least is Quality.fast):
+        return least if quality is Quality.auto else quality
+    raise ConfigError(f"--decoder {decoder} is not how quality {quality} reads; leave one of them out")
 
 
 def read_words(path: Path | None) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from uncial.cli_options import (
     Backend,
     Force,
     Format,
+    HowDecoded,
     HowWell,
     Model,
     Quality,
@@ -22,6 +23,7 @@ from uncial.cli_options import (
     Words,
     check_free,
     check_place,
+    quality_for,
     read_words,
     write_whole,
 )
@@ -51,6 +53,7 @@ def read(
     ] = Format.text,
     model: Model = None,
     quality: HowWell = Quality.auto,
+    decoder: HowDecoded = None,
     n_best: Annotated[
         int, typer.Option("--n-best", metavar="N", min=1, help="Likeliest readings told of each line, in JSON.")
     ] = 1,
@@ -83,7 +86,7 @@ def read(
     names, unread = scan_names(images), list[str]()
     if out is not None:
         check_place(Path(out), names, force=force)
-    task = Task(format_, shows, rotate, model, quality, n_best, backend, read_words(words))
+    task = Task(format_, shows, rotate, model, quality_for(quality, decoder), n_best, backend, read_words(words))
     work = portions(names)
     with closing(read_all(work, task, processes_for(work, processes))) as read_:
         first, results = ahead(counted(read_, sum(portion.scans for portion in work), drawn=out is not None), 2)
