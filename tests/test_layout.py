@@ -91,6 +91,7 @@ def maps_with(*strokes, size=(100, 200)):
     maps[2], maps[3] = 8, 3
     for start, end in strokes:
         cv2.line(maps[0], start, end, 1.0, 3)
+    maps[0] = cv2.GaussianBlur(maps[0], (3, 3), 1)  # highest in the middle, as a network tells it
     return maps
 
 
@@ -102,9 +103,27 @@ def test_a_broken_line_is_joined_and_a_line_end_parts_two_cells():
 
 
 def test_a_speck_is_no_line_and_heights_are_told():
-    (line,) = traced_lines(maps_with(((10, 30), (190, 40)), ((50, 80), (52, 80))))
+    (line,) = traced_lines(maps_with(((10, 30), (190, 40)), ((50, 80), (50, 80))))
     assert (line.above, line.below) == (8, 3)
     assert abs(line.points[0, 1] - 30) < 1.5
+
+
+def test_a_cell_of_two_figures_is_a_line_though_it_is_less_wide_than_high():
+    maps = maps_with(((30, 50), (37, 50)), ((70, 50), (190, 50)))
+    for x in (30, 37, 70, 190):
+        cv2.line(maps[1], (x, 45), (x, 55), 1.0, 3)
+    cell, wide = sorted(traced_lines(maps), key=lambda line: line.points[0, 0])
+    assert abs(cell.points[0, 0] - 30) <= 1 and abs(cell.points[-1, 0] - 37) <= 1
+    assert abs(wide.points[0, 0] - 70) <= 1 and abs(wide.points[-1, 0] - 190) <= 1
+
+
+@pytest.mark.parametrize("gap", [1, 2, 4])
+def test_cells_that_nearly_touch_are_parted_where_one_ends(gap):
+    maps = maps_with(((10, 50), (190, 50)))  # no gap in the baseline, only marks of line ends
+    for x in (100, 100 + gap):
+        cv2.line(maps[1], (x, 45), (x, 55), 1.0, 3)
+    left, right = sorted(traced_lines(maps), key=lambda line: line.points[0, 0])
+    assert abs(left.points[-1, 0] - 100) <= 1 and abs(right.points[0, 0] - 100 - gap) <= 1
 
 
 def boxes(*cells):

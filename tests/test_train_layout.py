@@ -1,6 +1,6 @@
 """Training a line finder on a drawn page: targets, splits, a bundle that opens, and going on."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -13,8 +13,20 @@ from uncial.formats.page_xml import write_page_xml
 from uncial.layout.network import NetworkFinder, load_layout
 from uncial.nn.layout_targets import drawn_lines, rasterised, varied
 from uncial.scan import Scan
+from uncial.sources import Sample
 from uncial.sources.marked_pages import marked_pages
-from uncial.train_layout import LayoutConfig, train_layout
+from uncial.train_layout import LayoutConfig, LearnedPages, train_layout
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A source of one image."""
+
+    gray: np.ndarray
+
+    def image(self, name):
+        return self.gray
+
 
 TINY = LayoutConfig(minutes=0.03, size=64, batch_pages=1)
 
@@ -79,6 +91,27 @@ def test_training_writes_a_bundle_that_finds_lines_and_a_run_that_goes_on(folder
     before = bundle.provenance["steps"]
     train_layout(pages, out, replace(TINY, minutes=0.06), resume=True)
     assert load_layout(out).provenance["steps"] > before
+
+
+def test_pages_are_composed_of_train_lines_cut_and_laid_side_by_side_as_the_shares_say(folder):
+    gray, page = a_page()
+    marked = [(gray, drawn_lines(page))]
+    wide = np.full((64, 500), 230, np.uint8)
+    cv2.rectangle(wide, (20, 20), (480, 40), 30, -1)
+    source = Drawn(wide)
+    lines = [Sample(f"c/{n}", "x", "c", "d", "p", "train", source) for n in range(30)]
+    lines += [Sample(f"v/{n}", "x", "v", "d", "p", "val", None) for n in range(30)]  # reading one would fail
+    rng = np.random.default_rng(1)
+    shapes = {}
+    for share in ("composed", "pairs", "crops"):
+        shares = {"composed": 0.0, "pairs": 0.0, "crops": 0.0} | {share: 1.0}
+        pages = LearnedPages(marked, lines, replace(TINY, **shares))
+        shapes[share] = [pages.drawn(rng)[0].shape for _ in range(5)]
+    assert all(high == TINY.size for high, _ in shapes["composed"])
+    assert shapes["pairs"] == [(120, 240)] * 5
+    assert all(high < 120 and wide < 120 for high, wide in shapes["crops"])
+    with pytest.raises(ValueError, match="shares"):
+        replace(TINY, composed=0.9, pairs=0.2)
 
 
 def test_val_pages_are_never_learned_from(folder, tmp_path):

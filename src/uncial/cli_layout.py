@@ -21,6 +21,10 @@ Pages = Annotated[
 def train_layout(
     data: Pages,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="BUNDLE", help="Folder of the layout bundle to make.")],
+    lines: Annotated[
+        list[Path] | None,
+        typer.Option("--lines", metavar="LINES", help="Ground truth of lines to compose pages of; may be repeated."),
+    ] = None,
     minutes: Annotated[float | None, typer.Option(metavar="M", help="Budget in minutes of wall time.")] = None,
     settings: Annotated[
         list[str] | None,
@@ -30,17 +34,20 @@ def train_layout(
 ) -> None:
     """Train the network that finds lines.
 
-    Learns from the pages of split train, as SOURCES.tsv beside them tells. The checkpoint goes into BUNDLE.run.
+    Learns from the pages of split train, as SOURCES.tsv beside them tells, and from tables and letters composed of
+    lines, where --lines names some. The checkpoint goes into BUNDLE.run.
     """
     from uncial.config import from_dict, merge
     from uncial.screen import show_note
+    from uncial.sources import read_samples
     from uncial.sources.marked_pages import marked_pages
 
     with needs_extra("train", "training", "torch", "onnx"):
         from uncial.train_layout import LayoutConfig
         from uncial.train_layout import train_layout as run
     config = from_dict(LayoutConfig, merge({}, settings or ()) | ({} if minutes is None else {"minutes": minutes}))
-    print(run(marked_pages(data), out, config, resume=resume, watch=show_note))
+    samples = read_samples(lines, "train") if lines else []
+    print(run(marked_pages(data), out, config, lines=samples, resume=resume, watch=show_note))
 
 
 def evaluate_layout(

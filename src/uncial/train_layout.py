@@ -1,10 +1,12 @@
 """Train the network that finds lines on pages of ground truth, and keep it as a layout bundle.
 
 Each step varies some pages of the train split, learns from them, and moves an average of the weights, which is what is
-kept. The checkpoint beside the bundle lets a stopped run go on.
+kept. Some pages are parts of marked pages, or two of them, or composed of single lines. The checkpoint beside the
+bundle lets a stopped run go on.
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,16 +21,18 @@ from uncial import checkpoint
 from uncial.checkpoint import Course
 from uncial.config import to_dict
 from uncial.errors import GroundTruthError, StorageError
-from uncial.image_file import Gray
 from uncial.layout.bundle import save_layout
 from uncial.nn.crnn import fastest_autocast
+from uncial.nn.layout_composed import Marked, composed, cropped, side_by_side
 from uncial.nn.layout_graph import layout_graph
 from uncial.nn.layout_net import LayoutNet, layout_loss
 from uncial.nn.layout_targets import DrawnLine, drawn_lines, varied
 from uncial.nn.learner import move_average, one_cycle
+from uncial.sources import Sample, split_of
 from uncial.sources.marked_pages import MarkedPage
 
 Watch = Callable[[str], None]
+FEWEST_LINES = 20  # of a document of whose lines pages are composed
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,9 @@ class LayoutConfig:
         minutes: budget in wall time, all told.
         size: longest side of a page, in pixels; a multiple of 32.
         batch_pages: pages of a step.
+        composed: share of the pages that are composed of single lines, where there are lines.
+        pairs: share of the pages that are two marked pages side by side.
+        crops: share of the pages that are parts of marked pages.
         learning_rate: peak of the one-cycle schedule.
         warmup: share of the budget in which the rate rises to its peak.
         weight_decay: of AdamW.
@@ -51,6 +58,9 @@ class LayoutConfig:
     minutes: float = 30.0
     size: int = 1024
     batch_pages: int = 2
+    composed: float = 0.25
+    pairs: float = 0.1
+    crops: float = 0.15
     learning_rate: float = 2e-3
     warmup: float = 0.08
     weight_decay: float = 1e-3
@@ -63,6 +73,8 @@ class LayoutConfig:
         """Check ranges."""
         if self.minutes <= 0 or self.batch_pages < 1 or self.size < 64 or self.size % 32:
             raise ValueError("minutes are above 0, batch_pages at least 1, and size is a multiple of 32, 64 or more")
+        if min(self.composed, self.pairs, self.crops) < 0 or self.composed + self.pairs + self.crops > 1:
+            raise ValueError("composed, pairs and crops are shares of the pages: none below 0, together at most 1")
 
 
 def train_layout(
@@ -70,6 +82,7 @@ def train_layout(
     out: Path,
     config: LayoutConfig,
     *,
+    lines: Sequence[Sample] = (),
     resume: bool = False,
     watch: Watch = lambda note: None,
 ) -> Path:
@@ -79,6 +92,7 @@ def train_layout(
         pages: of ground truth; those of other splits are not touched.
         out: folder of the bundle; the checkpoint goes into `<out>.run` beside it.
         config: all settings.
+        lines: of which pages are composed; those of other splits are not touched.
         resume: go on from the checkpoint.
         watch: is told how it goes, a few times a minute.
 
@@ -101,11 +115,45 @@ def train_layout(
     run = _Run(config, out, len(learned))
     if resume:
         run.restore()
-    run.go(learned, watch)
+    run.go(LearnedPages(learned, lines, config), watch)
     return out
 
 
-def _opened(page: MarkedPage, size: int) -> tuple[Gray, list[DrawnLine]]:
+class LearnedPages:
+    """What is learned from: marked pages, and lines by the document that they come from."""
+
+    def __init__(self, marked: Sequence[Marked], lines: Sequence[Sample], config: LayoutConfig) -> None:
+        """Keep the pages, and the lines of split train of documents that have FEWEST_LINES of them.
+
+        Args:
+            marked: at least one.
+            lines: of any split.
+            config: the shares of composed pages, pairs and crops.
+        """
+        self.marked, self.config = marked, config
+        documents: defaultdict[tuple[str, str], list[Sample]] = defaultdict(list)
+        for line in lines:
+            if split_of(line) == "train" and not line.flaw:
+                documents[line.collection, line.document].append(line)
+        self.documents = [found for found in documents.values() if len(found) >= FEWEST_LINES]
+
+    def drawn(self, rng: np.random.Generator) -> Marked:
+        """A page at random; its lines are of one document, if it is composed of lines.
+
+        Raises:
+            ImageError: a line image cannot be read.
+        """
+        share = rng.random()
+        if share < self.config.composed and self.documents:
+            document = self.documents[int(rng.integers(0, len(self.documents)))]
+            return composed(lambda: document[int(rng.integers(0, len(document)))].image(), self.config.size, rng)
+        page, other = (self.marked[int(i)] for i in rng.integers(0, len(self.marked), 2))
+        if share > 1 - self.config.pairs:
+            return side_by_side(page, other, rng)
+        return cropped(page, rng) if share > 1 - self.config.pairs - self.config.crops else page
+
+
+def _opened(page: MarkedPage, size: int) -> Marked:
     """The page, at most a third larger than it is learned from, and its lines."""
     gray, marked = page.open()
     lines = drawn_lines(marked)
@@ -130,7 +178,7 @@ class _Run:
         self.optimizer = torch.optim.AdamW(self.network.parameters(), weight_decay=config.weight_decay, fused=True)
         self.course = Course()
 
-    def go(self, pages: Sequence[tuple[Gray, list[DrawnLine]]], watch: Watch) -> None:
+    def go(self, pages: LearnedPages, watch: Watch) -> None:
         """Learn until the budget is used."""
         clock = saved = told = time.monotonic()
         recent: list[float] = []
@@ -143,10 +191,10 @@ class _Run:
                 watch(f"{self.done:.0%}  step {self.course.step:,}  loss {np.mean(recent):.4f}")
             if now - saved > self.config.checkpoint_minutes * 60:
                 saved = now
-                self.save(pages)
+                self.save(len(pages.marked))
             if self.done >= 1:
                 break
-        self.save(pages)
+        self.save(len(pages.marked))
 
     @property
     def done(self) -> float:
@@ -170,7 +218,7 @@ class _Run:
         move_average(self.average, self.network, min(self.config.averaging, step / (9 + step)))
         return float(loss.item())
 
-    def save(self, pages: Sequence[object]) -> None:
+    def save(self, pages: int) -> None:
         """Write checkpoint and bundle."""
         state = {
             "network": self.network.state_dict(),
@@ -178,7 +226,7 @@ class _Run:
             "optimizer": self.optimizer.state_dict(),
         }
         checkpoint.save_checkpoint(self.folder, state, self.course, self.identity)
-        facts = {"training": to_dict(self.config), "pages": len(pages), "steps": self.course.step}
+        facts = {"training": to_dict(self.config), "pages": pages, "steps": self.course.step}
         save_layout(self.out, layout_graph(self.average), self.config.size, facts)
 
     def restore(self) -> None:
@@ -189,15 +237,12 @@ class _Run:
         self.optimizer.load_state_dict(state["optimizer"])
 
 
-def _batches(
-    pages: Sequence[tuple[Gray, list[DrawnLine]]], config: LayoutConfig, first: int
-) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(pages: LearnedPages, config: LayoutConfig, first: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Batches without end, each made while the one before is learned from."""
 
     def batch(step: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((config.seed, step))
-        chosen = rng.integers(0, len(pages), config.batch_pages)
-        made = [varied(pages[i][0], pages[i][1], config.size, rng) for i in chosen]
+        made = [varied(*pages.drawn(rng), config.size, rng) for _ in range(config.batch_pages)]
         return torch.from_numpy(np.stack([m[0] for m in made])), torch.from_numpy(np.stack([m[1] for m in made]))
 
     with ThreadPoolExecutor(1) as pool:

@@ -1,4 +1,4 @@
-"""Lines traced in the maps of a network: peaks linked from column to column, then pieces joined."""
+"""Lines traced in the maps of a network: peaks linked from column to column, cut at line ends, pieces joined."""
 
 from dataclasses import dataclass, field
 
@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from uncial.geometry import Array
 
 LEAST = 0.15  # probability of a point of a baseline
-SURE = 0.55  # mean probability of a line
+SURE = 0.7  # mean probability of a line
 LONGEST_GAP = 4  # columns of the map that a trace may leap over
 FARTHEST_STEP = 1.6  # rows of the map between neighbouring columns
-SHORTEST = 1.0  # of a line's height: what is shorter is a speck
+CUT = 0.9  # probability of a line end; lower ones stand within lines, too
+END = 3  # columns of the map that the mark of a line end is wide
+SHORTEST = 0.4  # of a line's height: what is shorter is a speck; cells of tables hold single figures
 JOINED = 1.6  # of a line's height: pieces nearer than that, at one level, are one line
 ECHO = 0.35  # of a line's height: nearer to a line than that there is no other
 LEVEL = 0.35  # of a line's height: what counts as one level
@@ -50,8 +52,9 @@ def traced_lines(maps: NDArray[np.float32]) -> list[TracedLine]:
     Args:
         maps: float32 (4, H, W): probabilities of baseline and line end, heights above and below in places of the map.
     """
-    baseline = cv2.GaussianBlur(maps[0], (3, 3), 0.6) * (1 - maps[1]).clip(0, 1)
-    lines = [line for trace in _traces(baseline) if (line := _line(trace, maps)) is not None]
+    baseline = cv2.GaussianBlur(maps[0], (3, 3), 0.6)
+    pieces = [piece for trace in _traces(baseline) for piece in _cut(trace, maps[1])]
+    lines = [_line(piece, maps) for piece in pieces]
     lines = _joined(_without_echoes(lines), maps[1])
     return [line for line in lines if _is_written(line)]
 
@@ -96,9 +99,28 @@ def _between(column: NDArray[np.float32], row: int) -> float:
     return float(np.dot(np.arange(first, first + len(mass)), mass) / (mass.sum() + 1e-6))
 
 
-def _line(trace: Trace, maps: NDArray[np.float32]) -> TracedLine | None:
-    if len(trace.x) < 3:
-        return None
+def _cut(trace: Trace, ends: NDArray[np.float32]) -> list[Trace]:
+    """The trace in pieces, cut where a line ends and the next one begins; what is shorter than three points is none.
+
+    A mark of a line end is END places wide, and the end itself in its middle; where two cells nearly touch, their
+    marks run together into a wider one.
+    """
+    columns = np.arange(trace.x[0], trace.x[-1] + 1)
+    rows = np.rint(np.interp(columns, trace.x, trace.y)).astype(int).clip(0, ends.shape[0] - 1)
+    marked = np.concatenate([[False], ends[rows, columns] >= CUT, [False]])
+    first, last = np.flatnonzero(np.diff(marked.astype(np.int8))).reshape(-1, 2).T  # of each mark; last is outside
+    half = np.minimum(END // 2, (last - first - 1) // 2)
+    begins = [trace.x[0], *(columns[0] + last - 1 - half)]
+    stops = [*(columns[0] + first + half), trace.x[-1]]
+    pieces = []
+    for begin, stop in zip(begins, stops, strict=True):
+        low, high = np.searchsorted(trace.x, begin), np.searchsorted(trace.x, stop, side="right")
+        if high - low >= 3:
+            pieces.append(Trace(trace.x[low:high], trace.y[low:high], trace.p[low:high]))
+    return pieces
+
+
+def _line(trace: Trace, maps: NDArray[np.float32]) -> TracedLine:
     x, y = np.array(trace.x), np.array(trace.y)
     rows = np.rint(y).astype(int).clip(0, maps.shape[1] - 1)
     above, below = (float(np.median(maps[channel][rows, x])) for channel in (2, 3))
@@ -161,7 +183,7 @@ def _continues(line: TracedLine, other: TracedLine, ends: NDArray[np.float32]) -
     if abs(y + slope * (next_x - x) - next_y) > max(2.0, LEVEL * height):
         return False
     between = ends[int(min(y, next_y)) : int(max(y, next_y)) + 2, int(min(x, next_x)) : int(max(x, next_x)) + 1]
-    return next_x - x <= 2 or not between.size or float(between.max()) < 0.5
+    return not between.size or float(between.max()) < CUT
 
 
 def _is_written(line: TracedLine) -> bool:

@@ -88,8 +88,8 @@ def varied(gray: Gray, lines: Sequence[DrawnLine], size: int, rng: np.random.Gen
     height, width = gray.shape
     scale, turn, shear, stretch = size / max(height, width), 0.0, 0.0, 1.0
     if rng is not None:
-        scale *= float(np.exp(rng.uniform(-0.35, 0.25)))
-        turn, shear = np.deg2rad(rng.normal(0, 2.0)), rng.normal(0, 0.03)
+        scale *= float(np.exp(rng.uniform(-0.5, 0.25)))
+        turn, shear = np.deg2rad(rng.normal(0, 2.0) if rng.random() < 0.8 else rng.uniform(-8, 8)), rng.normal(0, 0.04)
         stretch = float(np.exp(rng.normal(0, 0.08)))
     matrix = scale * np.array([[np.cos(turn), -np.sin(turn) + shear], [np.sin(turn), np.cos(turn)]])
     matrix[0] *= stretch
@@ -140,7 +140,7 @@ def _wave(size: int, rng: np.random.Generator) -> Maps:
 
 
 def _photographed(page: Gray, rng: np.random.Generator) -> Gray:
-    """Shadow, contrast, blur, noise, and the other side shining through."""
+    """Shadow, soft or with an edge, contrast, blur, noise, and the other side shining through."""
     size = page.shape[0]
     image: NDArray[np.floating] = page.astype(np.float32)
     if rng.random() < 0.3:
@@ -148,6 +148,8 @@ def _photographed(page: Gray, rng: np.random.Generator) -> Gray:
     if rng.random() < 0.4:
         corners = rng.uniform(0.45, 1.0, (3, 3)).astype(np.float32)
         image = image * np.asarray(cv2.resize(corners, (size, size), interpolation=cv2.INTER_CUBIC))
+    if rng.random() < 0.2:
+        image = image * _shadow(size, rng)
     if rng.random() < 0.5:
         image = 255 * (np.clip(image, 0, 255) / 255) ** float(np.exp(rng.normal(0, 0.35)))
     if rng.random() < 0.25:
@@ -155,3 +157,13 @@ def _photographed(page: Gray, rng: np.random.Generator) -> Gray:
     if rng.random() < 0.4:
         image = image + rng.normal(0, rng.uniform(2, 12), (size, size)).astype(np.float32)
     return np.clip(image, 0, 255).astype(np.uint8)  # type: ignore[no-any-return]
+
+
+def _shadow(size: int, rng: np.random.Generator) -> Maps:
+    """(size, size) what is left of the light where something, as the hand that holds the camera, shades a half."""
+    slope, offset = rng.uniform(0, 2 * np.pi), rng.uniform(-0.35, 0.35) * size
+    place = np.arange(size) - size / 2
+    beyond = place[None, :] * np.cos(slope) + place[:, None] * np.sin(slope) - offset
+    edge = rng.uniform(0.005, 0.05) * size
+    shaded: Maps = (1 - rng.uniform(0.2, 0.55) / (1 + np.exp(-np.clip(beyond / edge, -30, 30)))).astype(np.float32)
+    return shaded
