@@ -117,7 +117,8 @@ def find_gaps_once(  # noqa: PLR0913, PLR0917 - which lines, who finds, and wher
         table = "".join(f"{name}\t{_written(gaps)}\n" for name, gaps in found)
         write_whole(parts[ranks.rank], lambda file: file.write(table.encode()))
     ranks.meet()
-    rows = [row.rpartition("\t") for part in parts for row in part.read_text(encoding="utf-8").splitlines()]
+    # Not by splitlines, since the name of a line may hold what that takes for a line's end.
+    rows = [row.rpartition("\t") for part in parts for row in part.read_text(encoding="utf-8").split("\n") if row]
     return {name: _read(gaps) for name, _, gaps in rows}
 
 

@@ -23,6 +23,7 @@ from uncial.bundle import Bundle, load_bundle, save_bundle
 from uncial.checkpoint import Course
 from uncial.config import to_dict
 from uncial.errors import StorageError
+from uncial.hard_lines import HardLines
 from uncial.heritage import begin, hand_on_language
 from uncial.nn.batches import BatchMaker, plan_batches, spread
 from uncial.nn.crnn import check_parts
@@ -119,6 +120,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         self.validation = BatchMaker(lines.validation, config.network, config.line_image, room // 8)
         self.course = Course()
         self.lately = Lately()
+        self.hard = HardLines(len(lines.training), self.ranks)
         self.facts: dict[str, Any] = {"training": to_dict(config), "lines": lines.counts()}
 
     def splice(self, guide: Bundle | None, anew: bool) -> None:
@@ -166,6 +168,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
                     break
             else:
                 self.course.epoch, self.course.batch = self.course.epoch + 1, 0
+                self.hard.settle()
         self.validate()
         self.save()
         if self.ranks.rank == 0:
@@ -185,11 +188,13 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         course, seeds = self.course, (self.config.seed, self.course.epoch)
         rng = np.random.default_rng(seeds)
         chosen = self.lines.of_epoch(self.config.synthetic_share, rng)
+        chosen = self.hard.choose(chosen, self.config.easy_skipped, rng)
         widths = self.training.widths(self.config.augment, seeds, chosen)
         batches = plan_batches(widths, self.config.batch_lines, rng, self.ranks.world)
         plan = self.ranks.share([[chosen[index] for index in batch] for batch in batches])
         for batch in self.training.epoch(plan[course.batch :], self.config.augment, seeds):
             loss = self.learner.learn(batch, course.step, self.done)
+            self.hard.note(plan[course.batch], self.learner.line_losses)
             seen = int(self.ranks.sum(len(batch.widths)))
             course.step, course.batch, course.lines = course.step + 1, course.batch + 1, course.lines + seen
             course.skipped += not math.isfinite(loss)
@@ -265,14 +270,17 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
 
     def save(self) -> None:
         """Write the checkpoint."""
+        state = self.learner.state() | {"hard_lines": self.hard.state()}
         if self.ranks.rank == 0:
-            checkpoint.save_checkpoint(self.folder, self.learner.state(), self.course, self._identity())
+            checkpoint.save_checkpoint(self.folder, state, self.course, self._identity())
         self.ranks.meet()
 
     def restore(self) -> None:
         """Take up the checkpoint."""
         state, self.course = checkpoint.load_checkpoint(self.folder, self._identity())
         self.learner.load(state)
+        if "hard_lines" in state:  # not of runs begun before easy lines could be passed over
+            self.hard.load(state["hard_lines"])
         self.tell(f"resumed at step {self.course.step:,}, {self.course.seconds / 60:.0f} minutes in")
 
     def _identity(self) -> dict[str, Any]:
@@ -284,6 +292,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
             # These decide the order of batches; with others the rest of the epoch would hold other lines.
             "batch_lines": self.config.batch_lines,
             "splice_share": self.config.splice_share,
+            "easy_skipped": self.config.easy_skipped,
             "teacher": self.learner.teacher is not None,
             "bigrams": self.config.bigrams if self.learner.bigrams is not None else 0,
             "seed": self.config.seed,

@@ -38,6 +38,8 @@ class TrainConfig:
         splice_share: of the real lines of each epoch, others in each, of which the right part is replaced by that of
             another line of the same page, document or collection, cut at word gaps; 0 leaves all lines as they are.
             The bundle to begin with, or else the teacher, finds the gaps; lines without any stay as they are.
+        easy_skipped: share of the easy lines, those that cost less than the mean when last seen, that an epoch passes
+            over, others in each, so that time goes to the hard ones; 0: none.
         held_out: share of the lines, at least 3, to choose by where no line is of split "val"; 0: some pages.
         rarest: graphemes that occur less often are left out of the alphabet, and their lines out of training.
         validation_lines: at most so many are read in a validation, spread evenly; 0: all.
@@ -74,6 +76,7 @@ class TrainConfig:
     teacher_weight: float = 1.0
     synthetic_share: float = 0.3
     splice_share: float = 0.0
+    easy_skipped: float = 0.0
     held_out: float = 0.0
     rarest: int = 1
     validation_lines: int = 2000
@@ -102,7 +105,7 @@ class TrainConfig:
         if min(self.batch_lines, self.bigrams) < 1 or not self.clip or self.seed >= 2**32:
             raise ValueError("batch_lines and bigrams are at least 1, clip above 0, and seed below 2**32")
         shares = {"averaging": self.averaging, "warmup": self.warmup, "synthetic_share": self.synthetic_share}
-        shares |= {"splice_share": self.splice_share, "held_out": self.held_out}
+        shares |= {"splice_share": self.splice_share, "held_out": self.held_out, "easy_skipped": self.easy_skipped}
         beyond = [name for name, share in shares.items() if not 0 <= share < 1]
         if beyond:
             raise ValueError(f"{', '.join(beyond)} lies in [0, 1)")

@@ -55,6 +55,7 @@ class Learner:
         self.heads = ranks.wrap(Heads(self.network, self.bigrams))
         self.optimizer, self.factors = _optimizer(self.network, self.bigrams, config)
         self.teacher: Teacher | None = None
+        self.line_losses = torch.empty(0)  # (N,) of the last batch, nats a grapheme of each line
         self.bad_in_a_row = 0
 
     def learn(self, batch: Batch, step: int, done: float) -> float:
@@ -106,7 +107,9 @@ class Learner:
         with self.reduced_precision():
             logits, shortcut, bigrams, lengths = self.heads(batch.images, batch.widths)
         graphemes = batch.counts.sum()
-        loss = ctc_loss(logits, lengths, batch.classes, batch.counts).sum() / graphemes
+        each = ctc_loss(logits, lengths, batch.classes, batch.counts)
+        self.line_losses = each.detach() / batch.counts
+        loss = each.sum() / graphemes
         if shortcut is not None:  # even without weight: each rank waits for the gradient of every parameter
             aside = ctc_loss(shortcut, lengths, batch.classes, batch.counts).sum() / graphemes
             loss = loss + self.config.shortcut_weight * aside

@@ -105,6 +105,15 @@ class Ranks:
         torch.distributed.all_reduce(values)
         return float(values.item())
 
+    def total(self, values: Tensor) -> Tensor:
+        """The sum of a tensor of one shape over all ranks, the same on each; a copy, on the CPU."""
+        whole = values.clone()
+        if self.world > 1:
+            moved = whole.cuda() if torch.distributed.get_backend() == "nccl" else whole
+            torch.distributed.all_reduce(moved)
+            whole = moved.cpu()
+        return whole
+
     def meet(self) -> None:
         """Wait until every rank is here."""
         if self.world > 1:
