@@ -130,7 +130,8 @@ def trace(network: CRNN, picture: Tensor) -> Trace:
             hook.remove()
     names = {id(module.weight): name for name, module in network.named_modules() if isinstance(module, nn.Conv2d)}
     layers = tuple(_layer(conv, names.get(id(conv.weight), "")) for conv in watcher.convolutions)
-    slices = _slices(network, maps[-1], features, watcher.fields[id(maps[0])])
+    field = watcher.fields.get(id(maps[0])) or _everything(picture, network.config.slice_width)
+    slices = _slices(network, maps[-1], features, field)
     return Trace(layers, slices, memory, features, logits)
 
 
@@ -205,6 +206,12 @@ def _layer(conv: _Convolution, name: str) -> ConvolutionLayer:
         shift=conv.shift[filters].numpy(),
         maps=answers[filters].numpy(),
     )
+
+
+def _everything(picture: Tensor, step: int) -> ReceptiveField:
+    """The field of slices that are not made by convolutions: wherever one stands, it sees the whole picture."""
+    height, width = picture.shape[2:]
+    return ReceptiveField((height, 2 * width), (height, step), (0, -width))
 
 
 def _slices(network: CRNN, columns: Tensor, features: Tensor, field: ReceptiveField) -> Slices:
