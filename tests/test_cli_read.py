@@ -76,8 +76,7 @@ def test_json_of_one_image_tells_where_each_grapheme_is_and_what_else_it_may_be(
 
 def test_json_of_several_images_is_an_array_that_holds_failures_too(folder: Path, tiny_bundle: Bundle) -> None:
     (folder / "line001.png").write_bytes(b"")
-    ran = uncial("read", "-m", tiny_bundle.path, "-f", "json", folder)
-    read = json.loads(ran.out)
+    read = json.loads((ran := uncial("read", "-m", tiny_bundle.path, "-f", "json", folder)).out)
     assert [entry.get("text") for entry in read] == [TEXTS[0], None, *TEXTS[2:]]
     assert "line001.png" in read[1]["error"]
     assert ran.code == 3

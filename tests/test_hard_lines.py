@@ -10,7 +10,7 @@ from drawn_samples import samples, settings
 from numpy.testing import assert_array_equal
 
 from uncial.checkpoint import FILE, run_folder
-from uncial.hard_lines import HardLines
+from uncial.nn.hard_lines import HardLines
 from uncial.nn.parallel import Ranks
 from uncial.train import train
 

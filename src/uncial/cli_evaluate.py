@@ -46,8 +46,7 @@ def evaluate(
     from uncial.recognizer import Recognizer
     from uncial.sources import read_samples
 
-    if report:
-        page.check_report_path(report)  # before the reading, which may take long
+    page.check_report_path(report)  # before the reading, which may take long
     known, quality = read_words(words), quality_for(quality, decoder)
     samples, recognizer = read_samples(data), Recognizer.load(model, quality=quality, backend=backend, words=known)
     about = {"model": str(recognizer.bundle.path), "data": " ".join(map(str, data)), "quality": recognizer.quality}

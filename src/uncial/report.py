@@ -64,12 +64,14 @@ def report(evaluation: Evaluation, path: Path) -> None:
         raise StorageError(f"{path}: the report could not be written ({error}); choose another place") from error
 
 
-def check_report_path(path: Path) -> None:
-    """Make sure that a report may be written here; worth asking before the reading begins.
+def check_report_path(path: Path | None) -> None:
+    """Make sure that a report may be written here, if one is wanted; worth asking before the reading begins.
 
     Raises:
         StorageError: something that is not an earlier report is at this path.
     """
+    if path is None:
+        return
     try:
         with path.open("rb") as file:
             known = file.read(len(MARK)) == MARK

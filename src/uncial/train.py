@@ -23,10 +23,10 @@ from uncial.bundle import Bundle, load_bundle, save_bundle
 from uncial.checkpoint import Course
 from uncial.config import to_dict
 from uncial.errors import StorageError
-from uncial.hard_lines import HardLines
 from uncial.heritage import begin, hand_on_language
 from uncial.nn.batches import BatchMaker, plan_batches, spread
 from uncial.nn.crnn import check_parts
+from uncial.nn.hard_lines import HardLines
 from uncial.nn.learner import Learner, one_cycle
 from uncial.nn.onnx_graph import onnx_graph
 from uncial.nn.parallel import Ranks

@@ -97,24 +97,18 @@ class Ranks:
 
     def sum(self, value: float) -> float:
         """The sum over all ranks, the same on each."""
-        if self.world == 1:
-            return value
-        values = torch.tensor([value], dtype=torch.float64)
-        if torch.distributed.get_backend() == "nccl":
-            values = values.cuda()
-        torch.distributed.all_reduce(values)
-        return float(values.item())
-
-    def total(self, values: Tensor) -> Tensor:
-        """The sum of a tensor of one shape over all ranks, the same on each; a copy, on the CPU."""
-        whole = values.clone()
-        if self.world > 1:
-            moved = whole.cuda() if torch.distributed.get_backend() == "nccl" else whole
-            torch.distributed.all_reduce(moved)
-            whole = moved.cpu()
-        return whole
+        return float(summed(torch.tensor(value, dtype=torch.float64), self).item())
 
     def meet(self) -> None:
         """Wait until every rank is here."""
         if self.world > 1:
             torch.distributed.barrier()
+
+
+def summed(values: Tensor, ranks: Ranks) -> Tensor:
+    """The sum of tensors of one shape over all ranks, the same on each; a copy, on the CPU."""
+    whole = values.clone()
+    if ranks.world > 1:
+        whole = whole.cuda() if torch.distributed.get_backend() == "nccl" else whole
+        torch.distributed.all_reduce(whole)
+    return whole.cpu()

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from uncial.nn.parallel import Ranks
+from uncial.nn.parallel import Ranks, summed
 
 
 class HardLines:
@@ -34,7 +34,7 @@ class HardLines:
 
     def settle(self) -> None:
         """At the end of an epoch: what all ranks have seen is known from now on."""
-        seen = self.ranks.total(torch.from_numpy(self.fresh)).numpy()
+        seen = summed(torch.from_numpy(self.fresh), self.ranks).numpy()
         self.known = np.where(seen > 0, seen, self.known)
         self.fresh = np.zeros_like(self.fresh)
 
@@ -55,7 +55,7 @@ class HardLines:
 
     def state(self) -> dict[str, Tensor]:
         """What a checkpoint needs; called by all ranks at once."""
-        return {"known": torch.from_numpy(self.known), "fresh": self.ranks.total(torch.from_numpy(self.fresh))}
+        return {"known": torch.from_numpy(self.known), "fresh": summed(torch.from_numpy(self.fresh), self.ranks)}
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Take up a state made by `state`; what is fresh stands with one rank, so that it counts once."""
