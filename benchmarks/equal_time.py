@@ -169,7 +169,14 @@ def learn(command: Command, seconds: float, threads: int, log: Path) -> Run:
     """
     began = time.monotonic()
     with log.open("wb") as told:
-        process = subprocess.Popen(command, stdout=told, stderr=told, env=environment(threads), start_new_session=True)
+        process = subprocess.Popen(
+            command,
+            stdout=told,
+            stderr=told,
+            env=environment(threads),
+            start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
+        )
         try:
             asked = False
             while not (ended := os.wait4(process.pid, os.WNOHANG))[0]:

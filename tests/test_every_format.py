@@ -78,6 +78,11 @@ def test_nothing_that_a_page_may_hold_stops_a_format(
         data.decode()
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_line_that_was_read_outside_of_its_page_stops_no_format(name: str) -> None:
+    assert written(name, page_of([[line_at("l", ((0.0, 0.0), (-8.0, -18.0)), "read")]]))
+
+
 @settings(deadline=None)
 @given(lines())
 def test_each_word_and_each_letter_lies_in_the_box_of_its_line(line: Line) -> None:

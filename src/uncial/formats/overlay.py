@@ -46,7 +46,7 @@ def write_overlay(page: Page, scan: Scan) -> bytes:
     drawn = [(line, moved(line.baseline), moved(line.boundary)) for line in page.lines]
     drawn = [(line, baseline, boundary) for line, baseline, boundary in drawn if baseline[0] != baseline[-1]]
     _draw_lines(picture, [moved(region.boundary) for region in page.regions], drawn)
-    if any(line.transcript and line.transcript.text for line in page.lines):
+    if any(line.transcript and line.transcript.text for line, _, _ in drawn):
         picture = np.hstack([picture, _text_sheet(picture.shape, drawn)])
     return bytes(cv2.imencode(".png", picture)[1])
 
