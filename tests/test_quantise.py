@@ -1,4 +1,4 @@
-"""A bundle with int8 convolutions: reads as the bundle does, whatever stands beside a line, or goes back to fp32."""
+"""A bundle with an int8 graph: reads as the bundle does, whatever stands beside a line, or goes back to fp32."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -84,7 +84,7 @@ def test_a_graph_that_reads_worse_is_not_kept(bundle: Bundle, judged: Judged, mo
     assert "too much is lost" in quantise(bundle, [image for image, _ in judged], judged)
     after = load_bundle(bundle.path)
     assert after.int8_graph is None
-    with pytest.raises(BundleError, match="no graph with int8"):
+    with pytest.raises(BundleError, match="no int8 graph"):
         Runtime(after, "onnx-int8")
 
 

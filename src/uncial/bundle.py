@@ -3,7 +3,7 @@
     bundle.json           version, network, preprocessing, alphabet, provenance, checksums of the other files
     weights.safetensors   the weights, stored once (see `uncial.weights`)
     model.onnx            the graph that reads; its weights lie in weights.safetensors (see `uncial.nn.onnx_graph`)
-    model.int8.onnx       the same with int8 convolutions, if it was found to read as well (see `uncial.quantise`)
+    model.int8.onnx       the same in int8, if it was found to read as well (see `uncial.quantise`)
     lm.safetensors        a language model over the alphabet, if it has one (see `uncial.ngram`)
 
 A bundle is written beside its place and moved there when it is whole. Loading it runs no code.
@@ -86,7 +86,7 @@ class Bundle:
 
     @property
     def int8_graph(self) -> Path | None:
-        """The ONNX graph with int8 convolutions; None: the bundle has none."""
+        """The ONNX graph in int8; None: the bundle has none."""
         path = self.path / INT8_GRAPH
         return path if path.is_file() else None
 
@@ -143,7 +143,7 @@ def save_bundle(  # noqa: PLR0913, PLR0917 - a bundle has these seven parts, and
 
 
 def add_int8_graph(bundle: Bundle, graph: bytes) -> Bundle:
-    """Store the graph that `nn.int8_graph.int8_graph` made for this bundle; all else stays as it is.
+    """Store the int8 graph that `quantise` made for this bundle; all else stays as it is.
 
     Raises:
         StorageError: it could not be written; the bundle is as it was.
@@ -152,7 +152,7 @@ def add_int8_graph(bundle: Bundle, graph: bytes) -> Bundle:
 
 
 def without_int8_graph(bundle: Bundle) -> Bundle:
-    """Take the graph with int8 convolutions out again.
+    """Take the int8 graph out again.
 
     Raises:
         StorageError: it could not be written; the bundle is as it was.

@@ -2,12 +2,13 @@
 
 Lines of like width are read together, so that little padding is computed; how many depends on their pixels, so that
 memory stays bounded. What a line is padded to, and which lines stand beside it, does not change its result (beyond
-rounding). ONNX Runtime takes the bundle's graph with int8 convolutions where it has one; asked for "onnx" it computes
-in fp32, as PyTorch does. OpenVINO computes in bf16 where the processor has instructions for it, which agrees to some
-two digits. New ways of running a network go into `BACKENDS`.
+rounding). ONNX Runtime takes the bundle's int8 graph where it has one, which as a rule reads one line at a time; asked
+for "onnx" it computes in fp32, as PyTorch does. OpenVINO computes in bf16 where the processor has instructions for it,
+which agrees to some two digits. New ways of running a network go into `BACKENDS`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +32,15 @@ BATCH_PIXELS = 2**18
 LineImage = NDArray[np.uint8]
 LogProbs = NDArray[np.float32]
 # (N, 1, H, W) ink and (N,) widths in pixels -> (N, T, C) log-probabilities and (N,) time steps
-Session = Callable[[NDArray[np.float32], NDArray[np.int64]], tuple[LogProbs, NDArray[np.int64]]]
+Run = Callable[[NDArray[np.float32], NDArray[np.int64]], tuple[LogProbs, NDArray[np.int64]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An opened network, and whether it takes one line at a time."""
+
+    run: Run
+    single: bool = False
 
 
 class Runtime:
@@ -56,7 +65,7 @@ class Runtime:
         """
         self._session = choose(BACKENDS, "backend", backend)(bundle, threads)
         self._height = bundle.line_image.height
-        self._batch_pixels = batch_pixels
+        self._batch_pixels = 0 if self._session.single else batch_pixels
 
     def log_probs(self, images: Sequence[LineImage]) -> list[LogProbs]:
         """Read line images.
@@ -79,7 +88,7 @@ class Runtime:
         results: list[LogProbs] = [np.empty((0, 0), np.float32)] * len(images)
         for indices in batches([image.shape[1] for image in images], self._height, self._batch_pixels):
             padded, widths = _padded([images[index] for index in indices])
-            log_probs, lengths = self._session(padded, widths)
+            log_probs, lengths = self._session.run(padded, widths)
             for index, steps, length in zip(indices, log_probs, lengths.tolist(), strict=True):
                 # A batch of one needs no copy; of others, a line must not hold the whole batch in memory.
                 results[index] = steps if len(steps) == length and len(indices) == 1 else steps[:length].copy()
@@ -126,7 +135,7 @@ def _onnx(bundle: Bundle, threads: int) -> Session:
 
 def _onnx_int8(bundle: Bundle, threads: int) -> Session:
     if bundle.int8_graph is None:
-        raise BundleError(f"{bundle.path}: has no graph with int8 convolutions; read with --backend auto")
+        raise BundleError(f"{bundle.path}: has no int8 graph; read with --backend auto")
     return _onnx_session(bundle.int8_graph, threads)
 
 
@@ -149,7 +158,7 @@ def _onnx_session(path: Path, threads: int) -> Session:
         log_probs, lengths = session.run(["log_probs", "lengths"], {"images": images, "widths": widths})
         return log_probs, lengths
 
-    return run
+    return Session(run, single=session.get_inputs()[0].shape[0] == 1)
 
 
 def _openvino(bundle: Bundle, threads: int) -> Session:
@@ -174,7 +183,7 @@ def _openvino(bundle: Bundle, threads: int) -> Session:
         # The request uses its memory again for the next batch.
         return tuple(request.get_tensor(name).data.copy() for name in ("log_probs", "lengths"))
 
-    return run
+    return Session(run)
 
 
 def torch_network(bundle: Bundle, purpose: str = "the torch backend") -> "CRNN":
@@ -217,7 +226,7 @@ def _torch(bundle: Bundle, threads: int) -> Session:
         finally:
             torch.set_num_threads(before)
 
-    return run
+    return Session(run)
 
 
 BACKENDS: dict[str, Callable[[Bundle, int], Session]] = {

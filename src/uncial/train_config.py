@@ -52,7 +52,7 @@ class TrainConfig:
         threads: of PyTorch; 0 leaves it to choose.
         precision: "auto" (bf16 where the processor gains by it) or "float32".
         device: "auto", "cpu", "cuda" or "mps".
-        int8_lines: training lines by which the scales of int8 convolutions are set when the run ends; 0: none.
+        int8_lines: training lines by which the scales of the int8 graph are set when the run ends; 0: none.
         adapt_language: take the language model of a bundle that the run begins with to the text of the training lines.
         seed: of all chance.
     """

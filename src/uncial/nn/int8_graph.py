@@ -4,7 +4,7 @@ Each convolution becomes QuantizeLinear - DequantizeLinear pairs around its inpu
 ONNX Runtime fuses into one int8 convolution. The weights still lie in the bundle's weights.safetensors, in fp16: batch
 normalisation is multiplied in and the product rounded to int8 by the graph itself, once, when it is opened. What the
 graph adds are scales. They are fixed by measuring on real lines, so a line reads the same whatever stands beside it;
-recurrent layers stay in fp32, since int8 ones would scale by the batch at hand.
+recurrent layers, whose int8 forms scale by the batch at hand, are for `uncial.nn.int8_recurrent`.
 
 Weights use 7 of their 8 bits: on processors without VNNI instructions, products of full ones overflow 16 bits.
 Source: Jacob et al. 2018, "Quantization and training of neural networks for efficient integer-arithmetic-only
