@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from numpy.typing import NDArray
 from torch.nn import functional
 
@@ -18,6 +19,10 @@ from uncial.bundle import Bundle, save_bundle
 from uncial.lineimage import LineImageConfig, ink, line_image
 from uncial.nn.crnn import CRNN
 from uncial.nn.onnx_graph import onnx_graph
+
+# A test says whether something is right; how long it takes on a busy machine is for benchmarks/.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 TEXTS = ("Dear Ann", "a hill", "1 May 1862", "no news")
 TINY = CRNNConfig(

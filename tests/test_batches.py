@@ -8,7 +8,6 @@ import pytest
 import torch
 from drawn_samples import SMALL, sample, samples, settings
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from uncial.alphabet import Alphabet
@@ -33,7 +32,6 @@ def maker() -> BatchMaker:
     return BatchMaker(lines, config.network, config.line_image, memory=2**20)
 
 
-@hypothesis_settings(deadline=None)
 @given(st.lists(st.integers(20, 4000), max_size=60), st.integers(1, 9), st.one_of(st.none(), st.integers(0, 2**32 - 1)))
 def test_every_line_stands_once_in_a_plan_and_no_batch_is_too_large(
     widths: list[int], lines: int, seed: int | None

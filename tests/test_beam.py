@@ -3,7 +3,7 @@ from itertools import groupby, product
 import numpy as np
 import pytest
 
-from uncial.decoders.beam import BeamConfig, beam_search
+from uncial.decoders.beam import BeamConfig, beam_search, bonuses
 from uncial.decoders.best_path import best_path
 from uncial.ngram import NGrams
 from uncial.ngram_estimate import Counts, estimate
@@ -31,12 +31,15 @@ def every_reading(log_probs: np.ndarray) -> dict[tuple[int, ...], float]:
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 5])
-@pytest.mark.parametrize("weight", [0.0, 0.7])
-def test_the_search_agrees_with_the_sum_over_all_paths(steps, weight):
+@pytest.mark.parametrize(("weight", "prior"), [(0.0, 0.0), (0.7, 0.0), (0.7, 0.9)])
+def test_the_search_agrees_with_the_sum_over_all_paths(steps, weight, prior):
     log_probs, model = posteriors(steps, steps, 3), bigrams()
-    found = beam_search([log_probs], model, BeamConfig(weight=weight, bonus=0.4, **WIDE))[0]
+    found = beam_search([log_probs], model, BeamConfig(weight=weight, bonus=0.4, prior=prior, **WIDE))[0]
+    alone = model.single()
+    given = 0.4 - prior * (alone - (np.exp(alone) * alone).sum())
     wanted = {
-        text: score + weight * model.score(text) + 0.4 * len(text) for text, score in every_reading(log_probs).items()
+        text: score + weight * model.score(text) + float(given[list(text)].sum())
+        for text, score in every_reading(log_probs).items()
     }
     if not weight:
         assert {h.classes: pytest.approx(h.score, abs=1e-3) for h in found} == wanted
@@ -44,6 +47,15 @@ def test_the_search_agrees_with_the_sum_over_all_paths(steps, weight):
         assert {h.classes for h in found} == set(wanted)
         assert [h.score for h in found] == pytest.approx([wanted[h.classes] for h in found], abs=1e-2)
         assert found[0].classes == max(wanted, key=wanted.__getitem__)
+
+
+def test_a_prior_favours_rare_graphemes_and_leaves_the_common_ones_bonus_alone():
+    model = bigrams()  # 1 and 2 are seen three times each, the edge as often
+    common = estimate(Counts.of([[1] * 50 + [2]], 3, 3))
+    plain, prior = BeamConfig(bonus=1.0, prior=0.0), BeamConfig(bonus=1.0, prior=0.5)
+    assert bonuses(3, common, prior)[2] > 1.5 > bonuses(3, common, prior)[1]
+    assert bonuses(3, common, plain).tolist() == bonuses(3, None, prior).tolist() == [1, 1, 1]
+    assert bonuses(3, model, prior)[1:] == pytest.approx([1, 1], abs=0.1)
 
 
 def test_lines_read_together_are_read_as_alone():

@@ -127,7 +127,7 @@ def test_tuning_writes_what_it_found_and_tells_how_it_does(
     ran = uncial("tune", data, "-m", bundle.path, "--lines", 16)
     assert ran.code == 0, ran.told
     written = load_bundle(bundle.path)
-    assert set(written.beam) == {"weight", "bonus", "width"}
+    assert set(written.beam) == {"weight", "bonus", "prior", "width"}
     sure = calibrated(0.9, *written.calibration)
     assert sure > 0.95  # it reads without an error, so it may be surer than the network
     assert "judged on 8 others" in ran.out

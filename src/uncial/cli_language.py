@@ -128,8 +128,8 @@ def tune(
 ) -> None:
     """Find how much a bundle should trust its language model, and how sure it may say it is.
 
-    Weight, bonus and width of the beam, and the calibration of confidences, are chosen on half of the lines of split
-    val, judged on the other half, and written into the bundle.
+    Weight, bonus, prior and width of the beam, and the calibration of confidences, are chosen on half of the lines of
+    split val, judged on the other half, and written into the bundle.
     """
     from uncial import screen
     from uncial.bundle import load_bundle

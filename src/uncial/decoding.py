@@ -14,7 +14,7 @@ import numpy as np
 from uncial.alphabet import Alphabet
 from uncial.bundle import Bundle
 from uncial.config import choose, from_dict
-from uncial.decoders import DECODERS, BeamConfig, Decoded, Hypothesis, align, text_log_probs
+from uncial.decoders import DECODERS, BeamConfig, Decoded, Hypothesis, align, bonuses, text_log_probs
 from uncial.errors import ConfigError
 from uncial.ngram import EDGE, NGrams, load_ngrams
 from uncial.ngram_adapt import knowing
@@ -136,11 +136,12 @@ def weighed(views: Sequence[LogProbs], found: Sequence[Decoded], model: NGrams |
         views: (T, C) natural-log posteriors of each view; T may differ.
         found: in each view.
         model: the language model, or None.
-        config: its weight and the bonus.
+        config: its weight and the bonuses.
     """
     texts = list(dict.fromkeys(reading.classes for decoded in found for reading in decoded.readings[:WEIGHED]))
     seen = np.stack([text_log_probs(view, texts) for view in views])
-    score = seen.mean(axis=0) + config.bonus * np.array([len(text) for text in texts])
+    given = bonuses(views[0].shape[1], model, config)
+    score = seen.mean(axis=0) + np.array([given[list(text)].sum() for text in texts])
     if model and config.weight:
         score += config.weight * language_scores(model, texts)
     score[seen[0] < INFEASIBLE] = -np.inf  # it could not be laid along the line

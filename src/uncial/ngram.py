@@ -17,6 +17,7 @@ from uncial.errors import BundleError
 
 EDGE = 0  # before and behind a line
 ROOT = 0  # the node of the empty context
+RAREST = np.float32(-9.0)  # nats: one in 8,000; of what is rarer the texts know too little
 FORMAT = "uncial n-grams"
 _FIELDS = ("first_child", "class", "log_prob", "back_off", "shorter")
 
@@ -93,6 +94,11 @@ class NGrams:
             log_probs[rows[unseen]] += self.back_off[nodes[unseen]]
             nodes = self.shorter[nodes].astype(np.int64)
         return log_probs, after
+
+    def single(self) -> Floats:
+        """(size,) natural-log probabilities of classes without a context, none below `RAREST`."""
+        log_probs, _ = self.step(np.full(self.size, ROOT), np.arange(self.size))
+        return np.maximum(log_probs, RAREST)
 
     def score(self, classes: Sequence[int]) -> float:
         """Natural-log probability of a whole line, its end included."""

@@ -272,10 +272,11 @@ def show_language_model(model: "NGrams", learned: "Sequence[Learned]") -> None:
 
 def show_tuned(found: "Tuned") -> None:
     """All ways to decode that were tried, and how the chosen one does on lines that it was not chosen by."""
-    table = Table("weight", "bonus", "width", "CER", "CPU-ms a line", box=None, pad_edge=False)
+    table = Table("weight", "bonus", "prior", "width", "CER", "CPU-ms a line", box=None, pad_edge=False)
     for trial in (*found.trials, *found.judged):
         beam = trial.beam
-        settings = (f"{beam.weight:g}", f"{beam.bonus:g}", str(beam.width)) if beam else ("best path", "", "")
+        known = (beam.weight, beam.bonus, beam.prior, beam.width) if beam else ()
+        settings = [f"{value:g}" for value in known] or ["best path", "", "", ""]
         if trial is found.judged[0]:
             table.add_section()
             table.add_row(f"chosen on {found.lines[0]:,} lines; judged on {found.lines[1]:,} others:")

@@ -1,4 +1,4 @@
-"""Finds how a bundle decodes best: weight of its language model, bonus, width of the beam, and calibration.
+"""Finds how a bundle decodes best: weight of its language model, bonus, prior, width of the beam, and calibration.
 
 The network runs once over each validation line. Settings are chosen on every other line and judged on the rest.
 """
@@ -22,6 +22,7 @@ from uncial.text import reading_text
 
 WEIGHTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
 BONUSES = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
+PRIORS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 WIDTHS = (4, 8, 16)
 TOLERATED = 1.03  # a narrower beam may have so many times the errors of the best
 LINES_AT_ONCE = 64
@@ -96,7 +97,7 @@ def tune(
     before = confidences(judging, model, chosen)
     after = [(calibrated(sure, *calibration), edits) for sure, edits in before]
     errors = calibration_error(bins_of(before)), calibration_error(bins_of(after))
-    beam = {"weight": chosen.weight, "bonus": chosen.bonus, "width": chosen.width}
+    beam = {"weight": chosen.weight, "bonus": chosen.bonus, "prior": chosen.prior, "width": chosen.width}
     add_decoding(bundle, beam, calibration)
     return Tuned(tuple(trials), judged, calibration, errors, (len(choosing), len(judging)))
 
@@ -151,6 +152,7 @@ def search(lines: Sequence[KnownLine], model: NGrams) -> list[Trial]:
         before = best
         best = min((replace(best, weight=weight) for weight in WEIGHTS), key=cer)
         best = min((replace(best, bonus=bonus) for bonus in BONUSES), key=cer)
+        best = min((replace(best, prior=prior) for prior in PRIORS), key=cer)
     for width in WIDTHS:
         cer(replace(best, width=width))
     return list(trials.values())

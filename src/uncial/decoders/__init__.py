@@ -1,7 +1,7 @@
 """From log-probabilities to grapheme spans. A decoder takes many lines at once; see `DECODERS`."""
 
 from uncial.decoders.align import align
-from uncial.decoders.beam import BeamConfig, Hypothesis, beam_search
+from uncial.decoders.beam import BeamConfig, Hypothesis, beam_search, bonuses
 from uncial.decoders.best_path import best_path
 from uncial.decoders.reading import DECODERS, Decoded, Decoder
 from uncial.decoders.rescore import text_log_probs
@@ -17,5 +17,6 @@ __all__ = [
     "align",
     "beam_search",
     "best_path",
+    "bonuses",
     "text_log_probs",
 ]

@@ -2,9 +2,10 @@
 
 All lines go forward together, one informative time step at a time: steps that are surely blank are joined first. A
 prefix keeps the sums over its alignments that end in a blank and in its last grapheme; equal prefixes are merged
-exactly. Prefixes are ranked by log P(prefix | image) + weight · log P(prefix | language) + bonus · length.
+exactly. Prefixes are ranked by log P(prefix | image) + weight · log P(prefix | language) + its graphemes' bonuses.
 
-Source: Graves and Jaitly 2014, "Towards end-to-end speech recognition", section 4; Hannun et al. 2014.
+Source: Graves and Jaitly 2014, "Towards end-to-end speech recognition", section 4; Hannun et al. 2014. The prior: Miao
+et al. 2015, "EESEN", section 3.3, there for each time step, here for each grapheme.
 """
 
 from collections.abc import Sequence
@@ -30,6 +31,8 @@ class BeamConfig:
     Attributes:
         weight: of the language model's log-probability; 0: none.
         bonus: nats for each grapheme, against the language model's liking for short texts.
+        prior: how much of it rare graphemes get and frequent ones lose: nats for each nat that one is rarer than the
+            others. The network has learned how frequent each is, and the language model tells it again.
         width: prefixes kept of each line.
         candidates: graphemes tried at a time step.
         least: log-posterior below which a grapheme is not tried.
@@ -39,6 +42,7 @@ class BeamConfig:
 
     weight: float = 0.35
     bonus: float = 1.5
+    prior: float = 0.0
     width: int = 8
     candidates: int = 5
     least: float = -7.0
@@ -100,15 +104,24 @@ def beam_search(
     padded = np.full((len(steps), max(lengths.max(), 1), np.shape(log_probs[0])[1]), NEVER, np.float32)
     for row, line in enumerate(order):
         padded[row, : lengths[line]] = steps[line]
-    nodes = 1
+    nodes, given = 1, bonuses(padded.shape[2], model, config)
     for t in range(int(lengths.max())):
         going = int((lengths > t).sum())
-        step, grown = _forward(_rows(beam, going), padded[:going, t], model, config, nodes)
+        step, grown = _forward(_rows(beam, going), padded[:going, t], model, config, given, nodes)
         tree.append(grown)
         nodes += len(grown[0])
         for name in _Beam.__dataclass_fields__:
             getattr(beam, name)[:going] = getattr(step, name)
     return _told(beam, tree, order, model, config)
+
+
+def bonuses(classes: int, model: NGrams | None, config: BeamConfig) -> Array:
+    """(classes,) nats that each grapheme adds to the score of a text; what the blank adds means nothing."""
+    given = np.full(classes, config.bonus, np.float32)
+    if model and config.weight and config.prior:
+        log_probs = model.single()
+        given -= np.float32(config.prior) * (log_probs - (np.exp(log_probs) * log_probs).sum())
+    return given
 
 
 def _informative(log_probs: Array, blank: float) -> Array:
@@ -139,14 +152,14 @@ def _rows(beam: _Beam, count: int) -> _Beam:
     return _Beam(*(getattr(beam, name)[:count] for name in _Beam.__dataclass_fields__))
 
 
-def _forward(
-    beam: _Beam, log_probs: Array, model: NGrams | None, config: BeamConfig, nodes: int
+def _forward(  # noqa: PLR0913, PLR0917 - the search's own state, and what it weighs by
+    beam: _Beam, log_probs: Array, model: NGrams | None, config: BeamConfig, given: Array, nodes: int
 ) -> tuple[_Beam, tuple[Ids, Ids]]:
     """One time step (N, C) for all lines; gives the new prefixes' parents and classes, numbered from `nodes`."""
     lines, width = beam.blank.shape
     tried, stay_blank, stay_last, grown = _spread(beam, log_probs, config)
     stayed = np.logaddexp(stay_blank, stay_last) + beam.extra
-    alive, extra, contexts = _weighed(beam, tried, grown, stayed.max(axis=1), model, config)
+    alive, extra, contexts = _weighed(beam, tried, grown, stayed.max(axis=1), model, config, given[tried])
     ranked = np.concatenate([stayed, np.where(alive, grown + extra, NEVER).reshape(lines, -1)], axis=1)
     best = np.argsort(-ranked, axis=1, kind="stable")[:, :width]
     rows = np.arange(lines)[:, None]
@@ -204,18 +217,18 @@ def _spread(beam: _Beam, log_probs: Array, config: BeamConfig) -> tuple[Ids, Arr
     return tried, stay_blank, stay_last, grown
 
 
-def _weighed(
-    beam: _Beam, tried: Ids, grown: Array, best: Array, model: NGrams | None, config: BeamConfig
+def _weighed(  # noqa: PLR0913, PLR0917 - as above
+    beam: _Beam, tried: Ids, grown: Array, best: Array, model: NGrams | None, config: BeamConfig, given: Array
 ) -> tuple[NDArray[np.bool_], Array, Ids]:
-    """Which grown prefixes (N, B, K) may stay, their language score and bonus, and their contexts."""
-    extra = np.repeat(beam.extra[:, :, None], grown.shape[2], axis=2)
+    """Which grown prefixes (N, B, K) may stay, their language score and bonus (N, K) given, and their contexts."""
+    extra = beam.extra[:, :, None] + given[:, None, :]
     contexts = np.zeros(grown.shape, np.int64)
-    alive = grown + extra + max(config.bonus, 0.0) > best[:, None, None] - config.gap
+    alive = grown + extra > best[:, None, None] - config.gap
     line, short, candidate = np.nonzero(alive)
     if model and config.weight and len(line):
         told, contexts[line, short, candidate] = model.step(beam.context[line, short], tried[line, candidate])
         extra[line, short, candidate] += config.weight * told
-    return alive, extra + np.float32(config.bonus), contexts
+    return alive, extra, contexts
 
 
 def _told(
