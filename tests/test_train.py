@@ -191,7 +191,7 @@ def test_the_best_bundle_is_kept_when_a_later_one_is_worse(tmp_path: Path, monke
 def test_what_is_there_is_not_overwritten(tmp_path: Path, resume: bool) -> None:
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "scan.png").write_bytes(b"precious")
-    told = "no checkpoint to resume" if resume else "go on with --resume, or choose another -o"
+    told = "no checkpoint to resume" if resume else "is there already; choose another -o"
     with pytest.raises(StorageError, match=told):
         train(samples(4), tmp_path / "letters", settings(), resume=resume)
     assert (tmp_path / "letters" / "scan.png").read_bytes() == b"precious"
@@ -200,7 +200,7 @@ def test_what_is_there_is_not_overwritten(tmp_path: Path, resume: bool) -> None:
 def test_a_run_without_a_bundle_yet_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "bundle.run").mkdir()
     (tmp_path / "bundle.run" / "checkpoint.pt").write_bytes(b"hours of work")
-    with pytest.raises(StorageError, match="a bundle or a run already"):
+    with pytest.raises(StorageError, match="there is a run for it already; go on with --resume"):
         train(samples(4), tmp_path / "bundle", settings())
     assert (tmp_path / "bundle.run" / "checkpoint.pt").read_bytes() == b"hours of work"
 

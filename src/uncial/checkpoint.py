@@ -74,6 +74,18 @@ def run_folder(out: Path) -> Path:
     return out.with_name(out.name + ".run")
 
 
+def begin_anew(out: Path) -> None:
+    """See to it that a new run overwrites nothing.
+
+    Raises:
+        StorageError: something stands at `out`, or a run for it has begun.
+    """
+    if (run_folder(out) / FILE).exists():
+        raise StorageError(f"{out}: there is a run for it already; go on with --resume, or choose another -o")
+    if out.exists():
+        raise StorageError(f"{out}: is there already; choose another -o")
+
+
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file beside its place and move it there once it is on the disk.
 

@@ -22,7 +22,6 @@ from uncial import checkpoint
 from uncial.bundle import Bundle, load_bundle, save_bundle
 from uncial.checkpoint import Course
 from uncial.config import to_dict
-from uncial.errors import StorageError
 from uncial.heritage import begin, hand_on_language
 from uncial.nn.batches import BatchMaker, plan_batches, spread
 from uncial.nn.crnn import check_parts
@@ -80,8 +79,8 @@ def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of whi
         TrainingError: the loss stays infinite.
     """
     folder = checkpoint.run_folder(out)
-    if not resume and (out.exists() or (folder / checkpoint.FILE).exists()):
-        raise StorageError(f"{out}: there is a bundle or a run already; go on with --resume, or choose another -o")
+    if not resume:
+        checkpoint.begin_anew(out)
     if config.threads:
         torch.set_num_threads(config.threads)
     old, master, config = begin(start, teacher, config, changes)

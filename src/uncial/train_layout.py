@@ -20,7 +20,7 @@ from torch import Tensor
 from uncial import checkpoint
 from uncial.checkpoint import Course
 from uncial.config import to_dict
-from uncial.errors import GroundTruthError, StorageError
+from uncial.errors import GroundTruthError
 from uncial.layout.bundle import save_layout
 from uncial.nn.crnn import fastest_autocast
 from uncial.nn.layout_composed import Marked, composed, cropped, side_by_side
@@ -104,9 +104,8 @@ def train_layout(
         StorageError: `out` exists and `resume` is off, or a file cannot be written.
         ConfigError: `resume` with other settings than the checkpoint's.
     """
-    folder = checkpoint.run_folder(out)
-    if not resume and (out.exists() or (folder / checkpoint.FILE).exists()):
-        raise StorageError(f"{out}: there is a bundle or a run already; go on with --resume, or choose another -o")
+    if not resume:
+        checkpoint.begin_anew(out)
     learned = [_opened(page, config.size) for page in pages if page.split == "train"]
     if not learned:
         raise GroundTruthError("no page of split train to learn from; name pages that are not held back")
