@@ -14,7 +14,7 @@ from pathlib import Path
 from results import line_chart, stacked, table, write
 
 DOCS = Path(__file__).parents[1] / "docs"
-RUNS = ("first-model", "second-run", "third-run", "fourth-run")
+RUNS = ("first-model", "second-run", "third-run", "fourth-run", "fifth-run")
 
 Point = tuple[float, float, float]  # hours, million lines, CER in percent
 

@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,10 +35,12 @@ from uncial.nn.crnn import CRNN, fastest_autocast
 from uncial.nn.learner import Learner
 from uncial.nn.parallel import Ranks
 from uncial.recognizer import Recognizer
-from uncial.runtime import BATCH_PIXELS, Runtime
+from uncial.runtime import BATCH_PIXELS, LogProbs, Runtime
 from uncial.train_config import TrainConfig
 
 AIM = 0.45  # share of the bf16 peak within the convolutions, in training
+
+INT8_LSTM = "DynamicQuantizeLSTM"
 
 # Operators of PyTorch and of ONNX -> kind of layer; whatever is not named is "the rest".
 TRAINING = {
@@ -52,7 +54,7 @@ TRAINING = {
 }
 READING = {
     "convolutions": ("Conv", "QLinearConv", "ReorderInput", "ReorderOutput", "FusedConv"),
-    "recurrent": ("LSTM", "GRU", "RNN", "Scan", "GatherElements"),
+    "recurrent": ("LSTM", "GRU", "RNN", "Scan", "GatherElements", INT8_LSTM),
     "head": ("MatMul", "Gemm", "FusedMatMul", "LogSoftmax"),
     "rounding": ("QuantizeLinear", "DequantizeLinear"),
 }
@@ -127,33 +129,34 @@ def reading(bundle: Bundle, backend: str, peak: dict[str, float], count: int) ->
     counted = operations(CRNN(bundle.architecture, bundle.alphabet.size).eval(), WIDTH, training=False)
     lines = line_images(count, bundle.line_image.margin)
     runtime = Runtime(bundle, backend)
-    recognizer, run, spans = Recognizer(bundle, runtime), runtime._session, list[float]()
+    recognizer, session, spans = Recognizer(bundle, runtime), runtime._session, list[float]()
 
-    def clocked(images: NDArray[np.float32], widths: NDArray[np.int64]) -> object:
+    def clocked(images: NDArray[np.float32], widths: NDArray[np.int64]) -> tuple[LogProbs, NDArray[np.int64]]:
         before = time.process_time()
-        made = run(images, widths)
+        made = session.run(images, widths)
         spans.append(time.process_time() - before)
         return made
 
     recognizer.read_lines(lines[:8])
-    runtime._session = clocked  # type: ignore[assignment]
+    runtime._session = replace(session, run=clocked)
     began = time.process_time()
     recognizer.read_lines(lines)
     whole, network = 1e3 * (time.process_time() - began) / count, 1e3 * sum(spans) / count
-    spent = profiled(graph, max(1, count // 8))
+    batch = 1 if session.single else BATCH_PIXELS // (HEIGHT * WIDTH)
+    spent, operators = profiled(graph, batch, max(1, count // batch // 2))
+    rounded = {"convolutions": "QLinearConv", "recurrent": INT8_LSTM}
     parts = {}
     for kind, time_ in spent.most_common():
-        type_ = "int8" if backend == "onnx-int8" and kind == "convolutions" else "fp32"
+        type_ = "int8" if rounded.get(kind) in operators else "fp32"
         parts[kind] = Part(counted.get(kind, 0.0), network * time_ / sum(spent.values()), peak[type_])
     return {**parts, "preparing and decoding": Part(0.0, whole - network)}
 
 
-def profiled(graph: Path, times: int) -> Counter[str]:
-    """How ONNX Runtime's time is divided between kinds of layers, in batches as large as `Runtime` makes them."""
-    batch = BATCH_PIXELS // (HEIGHT * WIDTH)
+def profiled(graph: Path, batch: int, times: int) -> tuple[Counter[str], set[str]]:
+    """How ONNX Runtime's time is divided between kinds of layers, in batches of so many lines, and its operators."""
     given = {"images": np.random.default_rng(0).random((batch, 1, HEIGHT, WIDTH), np.float32)}
     given["widths"] = np.full(batch, WIDTH)
-    spent: Counter[str] = Counter()
+    spent, operators = Counter[str](), set[str]()
     with tempfile.TemporaryDirectory() as folder:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.log_severity_level = 1, 3
@@ -163,8 +166,9 @@ def profiled(graph: Path, times: int) -> Counter[str]:
             session.run(None, given)
         for event in json.loads(Path(session.end_profiling()).read_text(encoding="utf-8")):
             if event.get("cat") == "Node":
+                operators.add(event["args"]["op_name"])
                 spent[reading_kind(event["args"]["op_name"])] += event["dur"]
-    return spent
+    return spent, operators
 
 
 def reading_kind(operator: str) -> str:
@@ -219,7 +223,7 @@ def main() -> None:
     jobs = {f"training in {precision}": training(config, peak, steps)}
     jobs["reading in fp32"] = reading(bundle, "onnx", peak, lines)
     if bundle.int8_graph is not None:
-        jobs["reading with int8 convolutions"] = reading(bundle, "onnx-int8", peak, lines)
+        jobs["reading in int8"] = reading(bundle, "onnx-int8", peak, lines)
     text = told(jobs, peak, machine)
     share = next(iter(jobs.values()))["convolutions"].share or 0.0
     text += f"\nConvolutions in training use {share:.0%} of the {precision} peak; the aim is {AIM:.0%} of bf16.\n"

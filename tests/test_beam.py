@@ -5,7 +5,9 @@ import pytest
 
 from uncial.decoders.beam import BeamConfig, beam_search, bonuses
 from uncial.decoders.best_path import best_path
-from uncial.ngram import NGrams
+from uncial.decoders.reading import Decoded
+from uncial.decoding import weighed
+from uncial.ngram import RAREST, NGrams
 from uncial.ngram_estimate import Counts, estimate
 
 WIDE = {"width": 200, "candidates": 9, "least": -99.0, "gap": 1e9, "blank": 1.0}
@@ -49,13 +51,41 @@ def test_the_search_agrees_with_the_sum_over_all_paths(steps, weight, prior):
         assert found[0].classes == max(wanted, key=wanted.__getitem__)
 
 
-def test_a_prior_favours_rare_graphemes_and_leaves_the_common_ones_bonus_alone():
-    model = bigrams()  # 1 and 2 are seen three times each, the edge as often
-    common = estimate(Counts.of([[1] * 50 + [2]], 3, 3))
-    plain, prior = BeamConfig(bonus=1.0, prior=0.0), BeamConfig(bonus=1.0, prior=0.5)
-    assert bonuses(3, common, prior)[2] > 1.5 > bonuses(3, common, prior)[1]
-    assert bonuses(3, common, plain).tolist() == bonuses(3, None, prior).tolist() == [1, 1, 1]
-    assert bonuses(3, model, prior)[1:] == pytest.approx([1, 1], abs=0.1)
+def test_a_prior_favours_rare_graphemes():
+    often = estimate(Counts.of([[1] * 50 + [2]], 3, 3))
+    alone = often.single()
+    assert alone[1] > alone[2] > np.log(1e-3)
+    assert np.exp(alone).sum() == pytest.approx(1, abs=0.02)
+    mean = float((np.exp(alone) * alone).sum())
+    given = bonuses(3, often, BeamConfig(bonus=1.0, prior=0.5))
+    assert given[1:] == pytest.approx([1 - 0.5 * (alone[1] - mean), 1 - 0.5 * (alone[2] - mean)], abs=1e-4)
+    assert given[2] > given[1]
+
+
+def test_without_a_prior_or_a_language_model_all_graphemes_have_the_same_bonus():
+    often = estimate(Counts.of([[1] * 50 + [2]], 3, 3))
+    for model, config in (
+        (often, BeamConfig(bonus=1.0)),
+        (None, BeamConfig(bonus=1.0, prior=0.5)),
+        (often, BeamConfig(weight=0, bonus=1.0, prior=0.5)),
+    ):
+        assert bonuses(3, model, config).tolist() == [1, 1, 1]
+
+
+def test_what_the_texts_never_had_is_no_rarer_than_the_rarest():
+    few = estimate(Counts.of([[1, 2] * 30_000], 2, 4))
+    assert few.single()[3] == RAREST
+
+
+def test_readings_of_several_views_are_weighed_as_the_beam_weighs_them():
+    model, config = bigrams(), BeamConfig(weight=0.7, bonus=0.4, prior=0.9, **WIDE)
+    log_probs = posteriors(5, 5, 3)
+    [found] = beam_search([log_probs], model, config)
+    decoded = Decoded([], found)
+    again = weighed([log_probs, log_probs], [decoded, decoded], model, config).readings
+    known = {reading.classes: reading.score for reading in found}
+    assert again[0].classes == found[0].classes
+    assert [r.score for r in again] == pytest.approx([known[r.classes] for r in again], abs=1e-2)
 
 
 def test_lines_read_together_are_read_as_alone():

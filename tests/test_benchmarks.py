@@ -18,6 +18,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from uncial.architecture import CRNNConfig
+from uncial.bundle import load_bundle
 from uncial.nn.crnn import CRNN
 from uncial.sources import read_samples
 
@@ -168,6 +169,15 @@ def test_operators_are_sorted_into_kinds_of_layers() -> None:
     assert {key: roofline.training_kind(*key, filters) for key in kinds} == kinds
     assert roofline.reading_kind("QLinearConv") == "convolutions"
     assert roofline.reading_kind("LSTM") == "recurrent"
+
+
+@pytest.mark.parametrize(("backend", "peak"), [("onnx", 1.0), ("onnx-int8", 2.0)])
+def test_the_parts_of_reading_are_measured_in_full_precision_and_in_int8(backend: str, peak: float) -> None:
+    roofline = module("roofline")
+    parts = roofline.reading(load_bundle(), backend, {"fp32": 1.0, "int8": 2.0}, 2)
+    assert parts["convolutions"].peak == parts["recurrent"].peak == peak
+    assert parts["head"].peak == 1.0
+    assert all(part.milliseconds > 0 for part in parts.values())
 
 
 def test_shares_of_peaks_are_weighed_by_operations() -> None:

@@ -70,13 +70,58 @@ def test_the_convolutions_are_int8_and_the_weights_are_not_stored_again(bundle: 
     assert inside < 0.1 * (bundle.path / "weights.safetensors").stat().st_size
 
 
-def test_a_line_reads_the_same_alone_and_among_others(bundle: Bundle, judged: Judged) -> None:
+def _only_convolutions(bundle: Bundle, judged: Judged, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Quantise, and find the first graph that is tried too bad."""
+    found = iter([1.0, 0.0])
+    monkeypatch.setattr(module, "_cer_of", lambda *_: next(found))
+    return quantise(bundle, [image for image, _ in judged], judged)
+
+
+def test_where_recurrent_layers_lose_too_much_only_convolutions_are_int8(
+    bundle: Bundle, judged: Judged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = _only_convolutions(bundle, judged, monkeypatch)
+    assert "with int8 convolutions, " in told
+    runtime = Runtime(load_bundle(bundle.path), "onnx-int8")
+    assert not runtime._session.single
+
+
+def test_in_batches_a_line_reads_the_same_alone_and_among_others(
+    bundle: Bundle, judged: Judged, monkeypatch: pytest.MonkeyPatch
+) -> None:
     images = [image for image, _ in judged]
-    quantise(bundle, images, judged)
+    _only_convolutions(bundle, judged, monkeypatch)
     runtime = Runtime(load_bundle(bundle.path), "onnx-int8")
     together = runtime.log_probs(images)
     for image, expected in zip(images, together, strict=True):
         np.testing.assert_allclose(runtime.log_probs([image])[0], expected, atol=1e-4)
+
+
+def test_threads_do_not_change_what_int8_reads(bundle: Bundle, judged: Judged) -> None:
+    images = [image for image, _ in judged]
+    quantise(bundle, images, judged)
+    one, two = (Runtime(load_bundle(bundle.path), threads=threads) for threads in (1, 2))
+    assert one._session.single
+    for ours, theirs in zip(one.log_probs(images), two.log_probs(images), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+def test_nobody_reads_with_a_graph_before_it_is_judged(
+    bundle: Bundle, judged: Judged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+    real = module._cer_of
+    monkeypatch.setattr(
+        module, "_cer_of", lambda *a: (seen.append(load_bundle(bundle.path).int8_graph is None), real(*a))[1]
+    )
+    quantise(bundle, [image for image, _ in judged], judged)
+    assert seen == [True]
+    assert load_bundle(bundle.path).int8_graph
+
+
+def test_without_lines_nothing_is_judged(bundle: Bundle, judged: Judged) -> None:
+    with pytest.raises(ValueError, match="lines"):
+        quantise(bundle, [image for image, _ in judged], [])
 
 
 def test_a_graph_that_reads_worse_is_not_kept(bundle: Bundle, judged: Judged, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,22 +133,28 @@ def test_a_graph_that_reads_worse_is_not_kept(bundle: Bundle, judged: Judged, mo
         Runtime(after, "onnx-int8")
 
 
+SMALL = {"channels": (4, 8), "blocks": (2,), "strides_down": (4, 4), "strides_across": (4, 2), "recurrent_size": 8}
+
+
 @pytest.mark.parametrize(
-    "config",
+    ("config", "said"),
     [
-        CRNNConfig(backbone="shi2015", recurrent="gru", recurrent_size=8, recurrent_layers=1),
-        CRNNConfig(channels=(4, 8), blocks=(2,), strides_down=(4, 4), strides_across=(4, 2), column="stack"),
-        CRNNConfig(backbone="none", recurrent_size=8),
+        (CRNNConfig(backbone="shi2015", recurrent="gru", recurrent_size=8, recurrent_layers=1), "int8 convolutions,"),
+        (CRNNConfig(column="stack", **SMALL), "int8 convolutions and recurrent layers,"),
+        (CRNNConfig(column="sweep", bidirectional=False, **SMALL), "int8 convolutions and recurrent layers,"),
+        (CRNNConfig(recurrent="sru", **SMALL), "int8 convolutions,"),
+        (CRNNConfig(recurrent="none", **SMALL), "int8 convolutions,"),
+        (CRNNConfig(backbone="none", recurrent_size=8), "no convolutions"),
     ],
-    ids=["shi2015", "stack", "none"],
+    ids=["shi2015", "stack", "sweep", "sru", "no recurrent", "no backbone"],
 )
-def test_any_network_can_be_given_to_it(config: CRNNConfig, tmp_path: Path, judged: Judged) -> None:
+def test_any_network_can_be_given_to_it(config: CRNNConfig, said: str, tmp_path: Path, judged: Judged) -> None:
     torch.manual_seed(0)
     alphabet = Alphabet(tuple("abcdefghijklmnopqrstuvwxyz"))
     network = CRNN(config, alphabet.size).eval()
     weights = {name: value.numpy() for name, value in network.state_dict().items()}
     bundle = save_bundle(tmp_path / "b", config, alphabet, LineImageConfig(), {}, weights, onnx_graph(network))
-    quantise(bundle, [image for image, _ in judged], judged)
+    assert said in quantise(bundle, [image for image, _ in judged], judged)
     images = [image for image, _ in judged]
     whole, auto = (Runtime(load_bundle(bundle.path), b).log_probs(images) for b in ("onnx", "auto"))
     for a, b in zip(whole, auto, strict=True):

@@ -6,11 +6,16 @@ Scales are set by training lines, and the graph is judged by lines of the val sp
 """
 
 import argparse
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from uncial.bundle import load_bundle
+from uncial.bundle import Bundle, load_bundle
+from uncial.errors import ImageError
 from uncial.lineimage import line_image
+from uncial.nn.batches import spread
 from uncial.quantise import quantise
+from uncial.runtime import LineImage
 from uncial.sources import Sample, read_samples, split_of
 from uncial.text import reading_text
 
@@ -27,17 +32,20 @@ def main() -> None:
     bundle = load_bundle(chosen.bundle)
     samples = [s for s in read_samples(chosen.data) if not s.flaw and not reading_text(s.text).reason]
     scaling, judged = (
-        [
-            (line_image(sample.image(), bundle.line_image), bundle.alphabet.encode(reading_text(sample.text).text, -1))
-            for sample in _spread([s for s in samples if split_of(s) == split], count)
-        ]
+        list(_lines(bundle, [sample for sample in samples if split_of(sample) == split], count))
         for split, count in (("train", SCALING), ("val", chosen.lines))
     )
+    if not scaling or not judged:
+        raise SystemExit(f"{len(scaling)} usable lines of split train and {len(judged)} of split val: both are needed")
     print(quantise(bundle, [image for image, _ in scaling], judged))
 
 
-def _spread(samples: list[Sample], count: int) -> list[Sample]:
-    return samples[:: max(1, len(samples) // count)][:count]
+def _lines(bundle: Bundle, samples: list[Sample], count: int) -> Iterator[tuple[LineImage, list[int]]]:
+    """Line images and classes of so many samples, spread evenly."""
+    for index in spread(len(samples), count):
+        text = reading_text(samples[index].text).text
+        with suppress(ImageError):  # `uncial data check` tells of it
+            yield line_image(samples[index].image(), bundle.line_image), bundle.alphabet.encode(text, unknown=-1)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from uncial.errors import BundleError
 
 EDGE = 0  # before and behind a line
 ROOT = 0  # the node of the empty context
-RAREST = np.float32(-9.0)  # nats: one in 8,000; of what is rarer the texts know too little
+RAREST = np.float32(-9.0)  # nats: one in 8,000. What is rarer, half of the shipped alphabet, is too rare to tell apart
 FORMAT = "uncial n-grams"
 _FIELDS = ("first_child", "class", "log_prob", "back_off", "shorter")
 
@@ -96,7 +96,11 @@ class NGrams:
         return log_probs, after
 
     def single(self) -> Floats:
-        """(size,) natural-log probabilities of classes without a context, none below `RAREST`."""
+        """(size,) natural-log probabilities of classes without a context, none below `RAREST`.
+
+        Of a model smoothed by Kneser and Ney's way, such as many in ARPA, these tell behind how many others a class
+        stands rather than how often.
+        """
         log_probs, _ = self.step(np.full(self.size, ROOT), np.arange(self.size))
         return np.maximum(log_probs, RAREST)
 

@@ -1,17 +1,21 @@
 """Give a bundle a second graph that reads in int8, if that costs no accuracy.
 
-Tried in this order, and the first that reads as well as fp32 is kept: convolutions and LSTM layers in int8, one line at
-a time; convolutions alone, for batches of padded lines.
+Tried in this order, and the first that reads as well as fp32 is kept: convolutions and, where there are any, LSTM
+layers in int8, one line at a time; convolutions alone, for batches of padded lines.
 """
 
+import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
 
-from uncial.bundle import Bundle, add_int8_graph, without_int8_graph
+from uncial.bundle import Bundle, add_int8_graph, load_bundle, without_int8_graph
 from uncial.decoders import best_path
+from uncial.errors import StorageError
 from uncial.lineimage import ink
 from uncial.metrics import EditCounts, count_edits
 from uncial.nn.int8_graph import Range, int8_graph, tensors_to_measure, with_outputs
@@ -20,13 +24,14 @@ from uncial.nn.single_line import for_single_lines
 from uncial.runtime import LineImage, Runtime
 
 ALLOWED = 0.001  # CER that int8 may cost, as a fraction
+SLOW_ALONE = {"GRU", "RNN", "Scan"}  # recurrent layers that stay in fp32, slow without other lines beside
 
 
 def quantise(bundle: Bundle, measured: Sequence[LineImage], judged: Sequence[tuple[LineImage, Sequence[int]]]) -> str:
     """Add an int8 graph to a bundle, unless it reads worse than the bundle's own by more than `ALLOWED`.
 
     Args:
-        bundle: with a graph; its folder is replaced as a whole.
+        bundle: with a graph; its folder is replaced as a whole, and only when a graph was found to be good.
         measured: line images as `line_image` makes them; they set the scales. Some dozens of training lines.
         judged: line images with their classes; by them the two are compared.
 
@@ -35,17 +40,21 @@ def quantise(bundle: Bundle, measured: Sequence[LineImage], judged: Sequence[tup
 
     Raises:
         StorageError: the bundle could not be written; it is as it was.
+        ValueError: no lines to measure or to judge by.
     """
+    if not measured or not judged:
+        raise ValueError("int8 wants lines that set its scales and lines to judge it by")
     if not tensors_to_measure(bundle.graph.read_bytes()):
         return "the network has no convolutions that int8 could make faster"
-    before = _cer(Runtime(bundle, "onnx"), judged)
+    before, told = _cer(Runtime(bundle, "onnx"), judged), ""
     for parts, graph in _graphs(bundle, measured):
-        bundle = add_int8_graph(bundle, graph)
-        after = _cer(Runtime(bundle, "onnx-int8"), judged)
+        after = _cer_of(graph, bundle, judged)
         told = f"CER {after:.2%} with int8 {parts}, {before:.2%} without, on {len(judged):,} lines"
         if after <= before + ALLOWED:
+            add_int8_graph(bundle, graph)
             return f"{told}: reading takes the faster graph"
-    without_int8_graph(bundle)
+    if bundle.int8_graph:
+        without_int8_graph(bundle)
     return f"{told}: too much is lost, reading stays with the slower graph"
 
 
@@ -53,13 +62,14 @@ def _graphs(bundle: Bundle, measured: Sequence[LineImage]) -> Iterator[tuple[str
     """What could be int8, and the graph in which it is, the fastest first."""
     graph = bundle.graph.read_bytes()
     model = onnx.load_from_string(graph)
-    # Other recurrent layers stay in fp32, and these are slow without other lines beside.
-    if not any(node.op_type in {"GRU", "RNN", "Scan"} for node in model.graph.node):
+    kinds = {node.op_type for node in model.graph.node}
+    if not kinds & SLOW_ALONE:
         for_single_lines(model)
         single = model.SerializeToString()
         model = onnx.load_from_string(int8_graph(single, bundle.weights, _ranges(bundle, single, measured)))
-        int8_recurrent(model)
-        yield "convolutions and recurrent layers", model.SerializeToString()
+        if "LSTM" in kinds:
+            int8_recurrent(model)
+        yield "convolutions and recurrent layers" if "LSTM" in kinds else "convolutions", model.SerializeToString()
     yield "convolutions", int8_graph(graph, bundle.weights, _ranges(bundle, graph, measured))
 
 
@@ -82,6 +92,16 @@ def _ranges(bundle: Bundle, graph: bytes, images: Sequence[LineImage]) -> dict[s
             extents[name].append((float(values.min()), float(values.max())))
     middling = {name: np.median(found, axis=0).tolist() for name, found in extents.items()}
     return {name: (low, high) for name, (low, high) in middling.items()} | {"images": (0.0, 1.0)}
+
+
+def _cer_of(graph: bytes, bundle: Bundle, judged: Sequence[tuple[LineImage, Sequence[int]]]) -> float:
+    """CER of a graph that the bundle does not hold yet: in a copy, so that nobody reads with it before it is judged."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            copied = load_bundle(Path(shutil.copytree(bundle.path, Path(folder) / "tried")))
+        except OSError as error:
+            raise StorageError(f"{folder}: no place to try an int8 graph ({error}); free some space") from error
+        return _cer(Runtime(add_int8_graph(copied, graph), "onnx-int8"), judged)
 
 
 def _cer(runtime: Runtime, lines: Sequence[tuple[LineImage, Sequence[int]]]) -> float:

@@ -21,7 +21,7 @@ from uncial.reliability import calibrated
 from uncial.runtime import LineImage, LogProbs, Runtime
 from uncial.text import normalise
 
-LINES_AT_ONCE = 256  # lines held in memory together and sorted by width; more would hardly save padding
+LINES_AT_ONCE = 256  # lines held in memory and decoded together; more would hardly be faster
 ALTERNATIVES = 3  # runners-up told for each grapheme
 
 

@@ -25,8 +25,8 @@ from uncial.lineimage import ink
 if TYPE_CHECKING:
     from uncial.nn.crnn import CRNN
 
-# Pixels of a padded batch, some six lines of 64 x 707. Fastest on the machines tried: of fewer lines the recurrent
-# layers run slowly, of more the feature maps leave the cache.
+# Pixels of a padded batch, some six lines of 64 x 707, where a graph takes batches. Fastest on the machines tried: of
+# fewer lines the recurrent layers run slowly, of more the feature maps leave the cache.
 BATCH_PIXELS = 2**18
 
 LineImage = NDArray[np.uint8]
@@ -56,7 +56,8 @@ class Runtime:
             backend: name in `BACKENDS`: "auto" (the faster of the bundle's ONNX graphs), "onnx" (fp32), "onnx-int8",
                 "openvino" or "torch".
             threads: processor threads of one batch. Many lines are read faster by several processes of one thread.
-            batch_pixels: padded pixels of a batch, at most; a single line may have more.
+            batch_pixels: padded pixels of a batch, at most; a single line may have more. A graph for single lines takes
+                no more than one.
 
         Raises:
             BundleError: the network cannot be opened.

@@ -24,7 +24,7 @@ WEIGHTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
 BONUSES = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 PRIORS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 WIDTHS = (4, 8, 16)
-TOLERATED = 1.03  # a narrower beam may have so many times the errors of the best
+TOLERATED = 1.02  # a narrower beam may have so many times the errors of the best
 LINES_AT_ONCE = 64
 
 Progress = Callable[[int, int], None]

@@ -31,8 +31,9 @@ class BeamConfig:
     Attributes:
         weight: of the language model's log-probability; 0: none.
         bonus: nats for each grapheme, against the language model's liking for short texts.
-        prior: how much of it rare graphemes get and frequent ones lose: nats for each nat that one is rarer than the
-            others. The network has learned how frequent each is, and the language model tells it again.
+        prior: nats by which a grapheme's bonus grows for each nat that its log-probability in the language model,
+            without a context, lies below the mean one; nothing without a language model. The network has learned how
+            frequent graphemes are, and the language model tells it again.
         width: prefixes kept of each line.
         candidates: graphemes tried at a time step.
         least: log-posterior below which a grapheme is not tried.

@@ -63,7 +63,7 @@ def int8_graph(graph: bytes, weights: Mapping[str, Array], ranges: Mapping[str, 
     """The graph with its convolutions in int8.
 
     Args:
-        graph: as `nn.onnx_graph.onnx_graph` gives it.
+        graph: as `nn.onnx_graph.onnx_graph` gives it, or `nn.single_line.for_single_lines` leaves it.
         weights: as the bundle stores them, by their names in the state dictionary.
         ranges: of each tensor of `tensors_to_measure`, on lines like those that will be read.
 

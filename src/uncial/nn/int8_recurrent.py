@@ -21,7 +21,10 @@ def int8_recurrent(model: ModelProto) -> None:
     """Replace LSTM layers of one direction by int8 ones, in place.
 
     Args:
-        model: as `nn.single_line.for_single_lines` leaves it.
+        model: a graph for single lines, with int8 convolutions or without.
+
+    Raises:
+        ValueError: an LSTM layer with peepholes, which PyTorch does not have.
     """
     nodes: list[NodeProto] = []
     for node in model.graph.node:
@@ -46,7 +49,9 @@ def _int8_lstm(node: NodeProto) -> list[NodeProto]:
         rounded, scale, zero = _rounded(name, made)
         matrices.append(rounded)
         scales += [scale, zero]
-    rest = [*node.input[3:], *[""] * (7 - len(node.input))]  # bias, lengths, first state, first cell
+    if len(node.input) > 7:
+        raise ValueError(f"{node.name}: peepholes are not known")
+    rest = (*node.input, *[""] * 7)[3:7]  # bias, lengths, first state, first cell
     inputs = [node.input[0], *matrices, *rest, "", *scales]
     layer = helper.make_node("DynamicQuantizeLSTM", inputs, list(node.output), node.name, domain=_DOMAIN)
     layer.attribute.extend(node.attribute)

@@ -32,7 +32,7 @@ def for_single_lines(model: ModelProto) -> None:
                 name = same[name]  # noqa: PLW2901 - one replacement may lead to the next
             node.input[place] = name
     _drop_unused(model)
-    for value in graph.input:
+    for value in (*graph.input, *graph.output):
         value.type.tensor_type.shape.dim[0].dim_value = 1
 
 
@@ -73,7 +73,7 @@ def _reached(nodes: Iterable[NodeProto], start: set[str], *, through_shapes: boo
     reached = set(start)
     for node in nodes:  # in the order in which they run
         if any(name in reached for name in node.input) and (through_shapes or node.op_type != "Shape"):
-            reached.update(node.output)
+            reached.update(filter(None, node.output))  # an output that is left out has no name
     return reached
 
 
@@ -83,7 +83,7 @@ def _drop_unused(model: ModelProto) -> None:
     kept = []
     for node in reversed(model.graph.node):
         if any(name in needed for name in node.output):
-            needed.update(node.input)
+            needed.update(filter(None, node.input))
             kept.append(node)
     tensors = [tensor for tensor in model.graph.initializer if tensor.name in needed]
     for field in ("node", "initializer"):
