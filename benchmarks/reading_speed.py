@@ -1,6 +1,6 @@
 """Reading speed: lines of 64 x 707 px per CPU-second, one thread, line images to transcripts.
 
-    OMP_NUM_THREADS=1 python benchmarks/reading_speed.py [-m BUNDLE] [--backend NAME] [--lines 256]
+    OMP_NUM_THREADS=1 python benchmarks/reading_speed.py [-m BUNDLE] [--backend NAME] [--quality fast] [--lines 256]
 
 Without -m it reads with the shipped model; with --chance it builds the default network with weights of chance, which
 run just as fast. Lines are seeded noise: what is on them does not change the time of the network, and the decoder is
@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from uncial.bundle import Bundle, load_bundle
+from uncial.decoding import QUALITIES
 from uncial.recognizer import Recognizer
 from uncial.runtime import BACKENDS, Runtime
 
@@ -27,12 +28,13 @@ def main() -> None:
     options.add_argument("-m", "--model", type=Path)
     options.add_argument("--chance", action="store_true", help="the default network, untrained")
     options.add_argument("--backend", choices=sorted(BACKENDS), default="auto")
+    options.add_argument("--quality", choices=sorted(QUALITIES), default="fast", help="on noise, a beam has much to weigh")
     options.add_argument("--lines", type=int, default=256)
     options.add_argument("--varied", action="store_true", help="widths from 60 to 1600 px, as in real collections")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         bundle = chance(Path(folder) / "bundle") if chosen.chance else load_bundle(chosen.model)
-        recognizer = Recognizer(bundle, Runtime(bundle, chosen.backend))
+        recognizer = Recognizer(bundle, Runtime(bundle, chosen.backend), quality=chosen.quality)
         lines = noise(chosen.lines, bundle.line_image.margin, chosen.varied)
         pixels = sum(line.shape[1] + 2 * bundle.line_image.margin for line in lines)
         recognizer.read_lines(lines[:16])
