@@ -28,7 +28,7 @@ def main() -> None:
     options.add_argument("-m", "--model", type=Path)
     options.add_argument("--chance", action="store_true", help="the default network, untrained")
     options.add_argument("--backend", choices=sorted(BACKENDS), default="auto")
-    options.add_argument("--quality", choices=sorted(QUALITIES), default="fast", help="on noise, a beam has much to weigh")
+    options.add_argument("--quality", choices=sorted(QUALITIES), default="fast")
     options.add_argument("--lines", type=int, default=256)
     options.add_argument("--varied", action="store_true", help="widths from 60 to 1600 px, as in real collections")
     chosen = options.parse_args()
