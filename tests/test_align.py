@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from uncial.decoders import DecodedSpan, best_path
-from uncial.decoders.align import align
+from uncial.decoders.align import TOGETHER, align, align_all
 
 
 def posteriors(seed: int, steps: int, classes: int) -> np.ndarray:
@@ -40,3 +40,20 @@ def test_the_best_path_is_aligned_where_it_was_read():
 def test_a_text_too_long_for_the_line_is_refused():
     with pytest.raises(ValueError, match="2 time steps are too few to spell 2 graphemes"):
         align(posteriors(0, 2, 3), (1, 1))
+
+
+def test_many_lines_are_laid_as_each_alone():
+    rng = np.random.default_rng(0)
+    lines = [posteriors(n, int(rng.integers(12, 60)), 6) for n in range(2 * TOGETHER + 5)]
+    texts = [tuple(rng.integers(1, 6, rng.integers(0, 6)).tolist()) for _ in lines]
+    assert align_all(lines, texts) == [align(line, text) for line, text in zip(lines, texts, strict=True)]
+
+
+def test_one_text_too_long_among_others_is_named():
+    with pytest.raises(ValueError, match="2 time steps are too few to spell 2 graphemes"):
+        align_all([posteriors(0, 9, 3), posteriors(0, 2, 3)], [(1, 2), (1, 1)])
+
+
+def test_no_lines_give_no_spans():
+    assert align_all([], []) == []
+    assert align_all([posteriors(0, 9, 3), np.zeros((0, 3))], [(), ()]) == [[], []]

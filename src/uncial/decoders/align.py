@@ -11,8 +11,12 @@ from numpy.typing import NDArray
 from uncial.alphabet import BLANK
 from uncial.decoders.spans import DecodedSpan
 
+TOGETHER = 64  # lines laid along their texts in one go; more would gain nothing but take more memory
 
-def align(log_probs: NDArray[np.floating], classes: Sequence[int]) -> list[DecodedSpan]:
+Array = NDArray[np.floating]
+
+
+def align(log_probs: Array, classes: Sequence[int]) -> list[DecodedSpan]:
     """The time steps of each grapheme of a text that CTC can spell in this line.
 
     Args:
@@ -25,28 +29,60 @@ def align(log_probs: NDArray[np.floating], classes: Sequence[int]) -> list[Decod
     Raises:
         ValueError: the time steps are too few to spell it.
     """
-    if not classes:
-        return []
-    states = np.full(2 * len(classes) + 1, BLANK)  # a blank before, between and behind the graphemes
-    states[1::2] = classes
-    may_skip = np.append([False, False], (states[2:] != BLANK) & (states[2:] != states[:-2]))
-    emitted = log_probs[:, states].astype(np.float64)
-    score = np.full(len(states), -np.inf)
-    score[:1] = 0.0  # before the first step; a state may be entered from the one before, so the first two can start
+    return align_all([log_probs], [classes])[0]
+
+
+def align_all(lines: Sequence[Array], texts: Sequence[Sequence[int]]) -> list[list[DecodedSpan]]:
+    """As `align`, for many lines and their texts; much quicker than one by one.
+
+    Raises:
+        ValueError: the time steps of a line are too few to spell its text.
+    """
+    found: list[list[DecodedSpan]] = [[] for _ in lines]
+    order = sorted((n for n, text in enumerate(texts) if text), key=lambda n: -len(lines[n]))
+    for start in range(0, len(order), TOGETHER):
+        chosen = order[start : start + TOGETHER]
+        paths = _paths([lines[n] for n in chosen], [texts[n] for n in chosen])
+        for n, path in zip(chosen, paths, strict=True):
+            places = np.arange(1, 2 * len(texts[n]), 2)
+            first, behind = (np.searchsorted(path, places, side=side).tolist() for side in ("left", "right"))
+            found[n] = [DecodedSpan(int(c), a, b) for c, a, b in zip(texts[n], first, behind, strict=True)]
+    return found
+
+
+def _paths(lines: Sequence[Array], texts: Sequence[Sequence[int]]) -> list[NDArray[np.int64]]:
+    """The state in which each line is at each of its time steps: 2 k + 1 at grapheme k, even ones at blanks.
+
+    Args:
+        lines: (T, C) each, the longest first.
+        texts: none empty.
+    """
+    count, lengths = len(lines), np.array([len(line) for line in lines])
+    ends = np.array([2 * len(text) for text in texts])  # the last state: the blank behind the text
+    states = np.full((count, ends.max() + 1), BLANK)  # a blank before, between and behind the graphemes
+    emitted = np.full((lengths.max(), *states.shape), -np.inf, np.float32)
+    for n, (line, text) in enumerate(zip(lines, texts, strict=True)):
+        states[n, 1 : ends[n] : 2] = text
+        emitted[: len(line), n, : ends[n] + 1] = line[:, states[n, : ends[n] + 1]]
+    skips = np.where((states[:, 2:] != BLANK) & (states[:, 2:] != states[:, :-2]), 0.0, -np.inf)
+    score = np.full(states.shape, -np.inf)
+    score[:, 0] = 0.0  # before the first step; a state may be entered from the one before, so the first two can start
     back = np.zeros(emitted.shape, np.int8)
-    for t, step in enumerate(emitted):
-        before = np.append(-np.inf, score[:-1])
-        skipped = np.where(may_skip, np.append([-np.inf, -np.inf], score[:-2]), -np.inf)
-        ways = np.stack([score, before, skipped])
-        back[t] = ways.argmax(axis=0)
-        score = ways.max(axis=0) + step
-    state = len(states) - 1 - int(score[-2] > score[-1])
-    if not np.isfinite(score[state]):
-        raise ValueError(f"{len(log_probs)} time steps are too few to spell {len(classes)} graphemes")
-    path = np.empty(len(emitted), np.int64)
+    going = [int((lengths > t).sum()) for t in range(len(emitted))]
+    for t, n in enumerate(going):
+        best = score[:n].copy()
+        for steps, reached in ((1, score[:n, :-1]), (2, score[:n, :-2] + skips[:n])):
+            better = reached > best[:, steps:]
+            back[t, :n, steps:][better] = steps
+            np.maximum(best[:, steps:], reached, out=best[:, steps:])
+        score[:n] = best + emitted[t, :n]
+    rows = np.arange(count)
+    state = ends - (score[rows, ends - 1] > score[rows, ends])
+    if len(lost := np.flatnonzero(~np.isfinite(score[rows, state]))):
+        raise ValueError(f"{lengths[lost[0]]} time steps are too few to spell {len(texts[lost[0]])} graphemes")
+    path = np.empty((len(emitted), count), np.int64)
     for t in range(len(emitted) - 1, -1, -1):
-        path[t] = state
-        state -= int(back[t, state])
-    first = np.searchsorted(path, np.arange(1, len(states), 2), side="left").tolist()
-    last = np.searchsorted(path, np.arange(1, len(states), 2), side="right").tolist()
-    return [DecodedSpan(int(c), start, end) for c, start, end in zip(classes, first, last, strict=True)]
+        n = going[t]
+        path[t, :n] = state[:n]
+        state[:n] -= back[t, rows[:n], state[:n]]
+    return [path[:length, n] for n, length in enumerate(lengths.tolist())]

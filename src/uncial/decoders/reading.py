@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from uncial.decoders.align import align
+from uncial.decoders.align import align_all
 from uncial.decoders.beam import BeamConfig, Hypothesis, beam_search
 from uncial.decoders.best_path import best_path
 from uncial.decoders.spans import DecodedSpan
@@ -42,7 +42,8 @@ def _best_path(log_probs: Sequence[NDArray[np.float32]], _model: NGrams | None, 
 def _beam(log_probs: Sequence[NDArray[np.float32]], model: NGrams | None, config: BeamConfig) -> list[Decoded]:
     """The likeliest readings of each line, the first laid along its likeliest alignment."""
     read = beam_search(log_probs, model, config)
-    return [Decoded(align(line, some[0].classes), some) for line, some in zip(log_probs, read, strict=True)]
+    laid = align_all(log_probs, [some[0].classes for some in read])
+    return [Decoded(spans, some) for spans, some in zip(laid, read, strict=True)]
 
 
 DECODERS: dict[str, Decoder] = {"best-path": _best_path, "beam": _beam}
