@@ -137,6 +137,21 @@ def test_two_columns_below_a_heading_are_read_one_after_the_other():
     assert order == [[10], list(range(11, 21)), list(range(10))]
 
 
+def test_facing_pages_are_read_one_after_the_other_though_lines_run_across_the_fold():
+    left = [Box(40, 100 + 30 * n, 400 + 30 * (n % 2), 115 + 30 * n) for n in range(12)]  # some reach over
+    right = [Box(430 - 12 * (n % 3), 108 + 30 * n, 800, 123 + 30 * n) for n in range(12)]
+    left[4] = Box(40, 220, 790, 235)  # one runs on into the line beside
+    snippets = [Box(405, 300, 420, 315), Box(410, 330, 425, 345)]
+    columns = reading_order([*left, *right, *snippets])
+    assert [len(column) for column in columns] in ([12, 14], [13, 13], [14, 12])
+    assert [n for column in columns for n in column if n < 24 and n != 4] == [n for n in range(24) if n != 4]
+
+
+def test_lines_that_begin_anywhere_are_not_taken_for_columns():
+    staggered = [Box(40 + 30 * (n % 7), 100 + 30 * n, 600 + 20 * (n % 5), 115 + 30 * n) for n in range(20)]
+    assert reading_order(staggered) == [list(range(20))]
+
+
 def test_cells_of_a_table_are_read_row_by_row():
     cells = [(x, y, x + 30) for y in (50, 80, 110, 140) for x in (50, 200, 350)]
     assert reading_order(boxes(*cells)) == [list(range(12))]

@@ -1,7 +1,8 @@
 """Reading order: columns from left to right, in each its rows from top to bottom, in each row from left to right.
 
 A page is cut where an empty strip runs through it from top to bottom (Nagy et al. 1992, XY cut, but with lines for
-pixels); a heading above two columns is cut off first. Cells of a table are narrow, so rows of a table stay together.
+pixels); a heading above two columns is cut off first. Where lines of facing pages run on across the fold, no strip is
+empty, and the page is cut where the least of them lies astray. Cells of a table are narrow, so its rows stay together.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,9 @@ from uncial.geometry import Box
 COLUMN_LINES = 3  # a column has at least so many lines
 COLUMN_WIDTH = 4.0  # heights of a line: the median line of a column is at least so wide; cells of tables are not
 GUTTER = 0.5  # heights of a line: the empty strip between columns is at least so wide
-MARGIN_WIDTH = 0.3  # of the wider side: a narrower side is a margin, whose notes may cross no gutter but are few
+OVERHANG = 0.15  # of a line's length: so much may reach into the column beside, where no strip is empty
+CROSSING = 0.15  # of the lines of the smaller column: so many may reach farther
+ALIKE = 0.5  # columns of facing pages are alike in width, down to this ratio; those of tables seldom are
 
 
 def reading_order(boxes: Sequence[Box]) -> list[list[int]]:
@@ -44,6 +47,10 @@ def _cut(chosen: list[int], boxes: Sequence[Box], height: float) -> list[list[in
         head, tail = sum(rows[:-n], []), sum(rows[-n:], [])
         if _gutter(head, boxes, height) is not None:
             return [*_cut(head, boxes, height), tail]
+    if (fold := _fold(chosen, boxes, height)) is not None:
+        left = [i for i in chosen if boxes[i].left + boxes[i].right < 2 * fold]
+        right = [i for i in chosen if boxes[i].left + boxes[i].right >= 2 * fold]
+        return _cut(left, boxes, height) + _cut(right, boxes, height)
     return [sum(rows, [])]
 
 
@@ -58,6 +65,25 @@ def _gutter(chosen: list[int], boxes: Sequence[Box], height: float) -> float | N
             if min(widths) >= COLUMN_WIDTH * height and (best is None or left - reach > best[0]):
                 best = (left - reach, (left + reach) / 2)
         reach = max(reach, right)
+    return best[1] if best else None
+
+
+def _fold(chosen: list[int], boxes: Sequence[Box], height: float) -> float | None:
+    """Where two columns of like width meet, though some lines reach or even run across; None: nowhere."""
+    lefts, rights = (np.array([getattr(boxes[i], side) for i in chosen]) for side in ("left", "right"))
+    wide = rights - lefts >= COLUMN_WIDTH * height  # snippets and specks are no sign of a column
+    lefts, rights = lefts[wide], rights[wide]
+    best: tuple[float, float] | None = None
+    for place in np.unique(lefts):
+        share = np.clip((place - lefts) / (rights - lefts), 0, 1)  # of each line that lies left of the place
+        sides = share >= 1 - OVERHANG, share <= OVERHANG
+        smaller = min(side.sum() for side in sides)
+        if smaller < 2 * COLUMN_LINES or (~sides[0] & ~sides[1]).sum() > CROSSING * smaller:
+            continue
+        widths = [np.median((rights - lefts)[side]) for side in sides]
+        astray = float(((rights - lefts) * np.minimum(share, 1 - share)).sum())
+        if min(widths) >= ALIKE * max(widths) and (best is None or astray < best[0]):
+            best = (astray, float(place))
     return best[1] if best else None
 
 
