@@ -67,9 +67,11 @@ def _graphs(bundle: Bundle, measured: Sequence[LineImage]) -> Iterator[tuple[str
         for_single_lines(model)
         single = model.SerializeToString()
         model = onnx.load_from_string(int8_graph(single, bundle.weights, _ranges(bundle, single, measured)))
-        if "LSTM" in kinds:
-            int8_recurrent(model)
-        yield "convolutions and recurrent layers" if "LSTM" in kinds else "convolutions", model.SerializeToString()
+        if "LSTM" not in kinds:
+            yield "convolutions", model.SerializeToString()
+            return  # in batches the same would be rounded
+        int8_recurrent(model)
+        yield "convolutions and recurrent layers", model.SerializeToString()
     yield "convolutions", int8_graph(graph, bundle.weights, _ranges(bundle, graph, measured))
 
 

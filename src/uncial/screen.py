@@ -275,8 +275,9 @@ def show_tuned(found: "Tuned") -> None:
     table = Table("weight", "bonus", "prior", "width", "CER", "CPU-ms a line", box=None, pad_edge=False)
     for trial in (*found.trials, *found.judged):
         beam = trial.beam
-        known = (beam.weight, beam.bonus, beam.prior, beam.width) if beam else ()
-        settings = [f"{value:g}" for value in known] or ["best path", "", "", ""]
+        settings = ("best path", "", "", "")
+        if beam:
+            settings = (f"{beam.weight:g}", f"{beam.bonus:g}", f"{beam.prior:g}", str(beam.width))
         if trial is found.judged[0]:
             table.add_section()
             table.add_row(f"chosen on {found.lines[0]:,} lines; judged on {found.lines[1]:,} others:")

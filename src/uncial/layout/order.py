@@ -36,9 +36,7 @@ def reading_order(boxes: Sequence[Box]) -> list[list[int]]:
 
 def _cut(chosen: list[int], boxes: Sequence[Box], height: float) -> list[list[int]]:
     if (gutter := _gutter(chosen, boxes, height)) is not None:
-        left = [i for i in chosen if boxes[i].right <= gutter]
-        right = [i for i in chosen if boxes[i].right > gutter]
-        return _cut(left, boxes, height) + _cut(right, boxes, height)
+        return _parted(chosen, boxes, height, gutter)
     rows = _rows(chosen, boxes)
     for n in range(1, min(5, len(rows) - COLUMN_LINES)):  # a heading, then columns; or columns, then a line below
         head, tail = sum(rows[:n], []), sum(rows[n:], [])
@@ -48,10 +46,15 @@ def _cut(chosen: list[int], boxes: Sequence[Box], height: float) -> list[list[in
         if _gutter(head, boxes, height) is not None:
             return [*_cut(head, boxes, height), tail]
     if (fold := _fold(chosen, boxes, height)) is not None:
-        left = [i for i in chosen if boxes[i].left + boxes[i].right < 2 * fold]
-        right = [i for i in chosen if boxes[i].left + boxes[i].right >= 2 * fold]
-        return _cut(left, boxes, height) + _cut(right, boxes, height)
+        return _parted(chosen, boxes, height, fold)
     return [sum(rows, [])]
+
+
+def _parted(chosen: list[int], boxes: Sequence[Box], height: float, place: float) -> list[list[int]]:
+    """The columns left of a place, then those right of it; a line belongs where its middle lies."""
+    left = [i for i in chosen if boxes[i].left + boxes[i].right < 2 * place]
+    right = [i for i in chosen if boxes[i].left + boxes[i].right >= 2 * place]
+    return _cut(left, boxes, height) + _cut(right, boxes, height)
 
 
 def _gutter(chosen: list[int], boxes: Sequence[Box], height: float) -> float | None:
