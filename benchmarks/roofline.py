@@ -123,13 +123,14 @@ def making(batches: BatchMaker, config: TrainConfig) -> float:
 
 
 def reading(bundle: Bundle, backend: str, peak: dict[str, float], count: int) -> dict[str, Part]:
-    """The parts of reading, each per line of WIDTH, as `uncial read` does it."""
+    """The parts of reading, each per line of WIDTH, by the best path: on noise a beam has too much to weigh."""
     graph = bundle.int8_graph if backend == "onnx-int8" else bundle.graph
     assert graph is not None
-    counted = operations(CRNN(bundle.architecture, bundle.alphabet.size).eval(), WIDTH, training=False)
+    width = round(WIDTH * bundle.line_image.stretch)  # what the network sees of a line of WIDTH
+    counted = operations(CRNN(bundle.architecture, bundle.alphabet.size).eval(), width, training=False)
     lines = line_images(count, bundle.line_image.margin)
     runtime = Runtime(bundle, backend)
-    recognizer, session, spans = Recognizer(bundle, runtime), runtime._session, list[float]()
+    recognizer, session, spans = Recognizer(bundle, runtime, quality="fast"), runtime._session, list[float]()
 
     def clocked(images: NDArray[np.float32], widths: NDArray[np.int64]) -> tuple[LogProbs, NDArray[np.int64]]:
         before = time.process_time()
