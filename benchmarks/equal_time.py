@@ -2,7 +2,8 @@
 
     python benchmarks/equal_time.py copiste_fr.zip poilus_fr.zip hooker_en.zip -o FOLDER --minutes 60 [--only NAME …]
 
-All start from nothing, with their defaults and one thread (--threads), on the lines of split `train`. Some lines of
+All start from nothing, with their defaults and one thread (--threads; Uncial as so many processes of one thread, which
+share a batch of the default size, as its how-to says), on the lines of split `train`. Some lines of
 `val` are given to each to validate by; the others are read at the end and judged by Uncial's metric. Uncial learns
 first; the others get as many seconds as its whole command took, then Ctrl-C, as a user would end them. Whatever they
 have then is taken: the best network where a program keeps one, else the last.
@@ -33,6 +34,7 @@ from results import Facts, facts, table, write
 from uncial.metrics import EditCounts, count_edits, pooled
 from uncial.sources import read_samples, split_of
 from uncial.text import comparable, graphemes, reading_text
+from uncial.train_config import TrainConfig
 
 CHOOSING = 150  # lines to validate by
 PATIENCE = 180  # seconds after Ctrl-C in which a program may put its network away
@@ -56,10 +58,20 @@ class System:
 
 def uncial(threads: int) -> System:
     start = [sys.executable, "-m", "uncial"]
+    several = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(threads), "-m", "uncial"]
 
     def train(lines: Path, own: Path, minutes: float) -> Command:
-        settings = ["--set", f"threads={threads}"]
-        return [*start, "train", str(lines / "lines.zip"), "-o", f"{own}/bundle", "--minutes", str(minutes), *settings]
+        settings = ["--set", "threads=1", "--set", f"batch_lines={TrainConfig().batch_lines // threads}"]
+        return [
+            *(several if threads > 1 else start),
+            "train",
+            str(lines / "lines.zip"),
+            "-o",
+            f"{own}/bundle",
+            "--minutes",
+            str(minutes),
+            *settings,
+        ]
 
     def read(images: list[Path], own: Path) -> list[Command]:
         where = ["--as", "line", "-f", "json", "-o", f"{own}/lines.json"]

@@ -109,6 +109,9 @@ SERIES: dict[str, tuple[str, str, str, dict[str, list[Point]]]] = {
         {
             "training": [Point("train", count=LINES, processes=n) for n in (1, 2)],
             "reading": [Point("read", count=4 * READ, processes=n) for n in (1, 2)],
+            "products of matrices that fit the cache, which is all the machine can give": [
+                Point("products", count=2000, processes=n) for n in (1, 2)
+            ],
         },
     ),
 }
@@ -172,6 +175,17 @@ def pages(point: Point) -> tuple[int, float, float]:
     return point.count, time.process_time() - cpu, time.monotonic() - clock
 
 
+def products(point: Point) -> tuple[int, float, float]:
+    """Products of two matrices of 512 x 512 in fp32, CPU-seconds and seconds: no memory, no lock, nothing to wait for."""
+    matrix = np.random.default_rng(0).random((512, 512), np.float32)
+    for _ in range(50):
+        matrix @ matrix
+    cpu, clock = time.process_time(), time.monotonic()
+    for _ in range(point.count):
+        matrix @ matrix
+    return point.count, time.process_time() - cpu, time.monotonic() - clock
+
+
 def drawn_page(lines: int) -> NDArray[np.uint8]:
     """A page of 1240 x 1754 px, drawn with a thin pen."""
     page = np.full((1754, 1240), 235, np.uint8)
@@ -181,7 +195,12 @@ def drawn_page(lines: int) -> NDArray[np.uint8]:
     return page
 
 
-JOBS: dict[str, Callable[[Point], tuple[int, float, float]]] = {"train": train, "read": read, "pages": pages}
+JOBS: dict[str, Callable[[Point], tuple[int, float, float]]] = {
+    "train": train,
+    "read": read,
+    "pages": pages,
+    "products": products,
+}
 
 
 def cost(point: Point, until: float) -> Cost:

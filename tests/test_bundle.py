@@ -35,6 +35,17 @@ def full_disk(room: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, handler)
 
 
+def test_the_shipped_bundle_has_a_name_that_a_folder_at_hand_takes_precedence_of(
+    tiny_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_bundle("default").path == load_bundle().path
+    shutil.copytree(tiny_bundle.path, tmp_path / "default")
+    assert load_bundle("default").alphabet == tiny_bundle.alphabet != load_bundle().alphabet
+    with pytest.raises(BundleError, match="'default' the shipped one"):
+        load_bundle("defalt")
+
+
 def test_a_bundle_comes_back_as_it_was_saved(tiny_bundle: Bundle, resaved: Resave, tmp_path: Path) -> None:
     again = resaved(tiny_bundle, tmp_path / "deep" / "again", provenance={"cer": 0.5, "über": ["é", None]})
     loaded = load_bundle(again.path)

@@ -5,12 +5,16 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 import pytest
+import torch
 
+from uncial.bundle import SHIPPED
 from uncial.document import Line, Page, Region
-from uncial.errors import GroundTruthError, StorageError
+from uncial.errors import BundleError, GroundTruthError, StorageError
 from uncial.evaluate_layout import evaluate_layout
 from uncial.formats.page_xml import write_page_xml
 from uncial.layout.network import NetworkFinder, load_layout
+from uncial.nn.layout_graph import network_of
+from uncial.nn.layout_net import Reading
 from uncial.nn.layout_targets import drawn_lines, rasterised, varied
 from uncial.scan import Scan
 from uncial.sources import Sample
@@ -91,6 +95,33 @@ def test_training_writes_a_bundle_that_finds_lines_and_a_run_that_goes_on(folder
     before = bundle.provenance["steps"]
     train_layout(pages, out, replace(TINY, minutes=0.06), resume=True)
     assert load_layout(out).provenance["steps"] > before
+
+
+def test_the_network_of_a_bundle_tells_of_a_page_what_the_bundle_does_and_learns_on(folder, tmp_path):
+    torch.manual_seed(3)
+    begun = load_layout()
+    pages = [torch.rand(1, 1, 96, 128) for _ in range(3)]
+    network = network_of(begun.graph, pages)
+    maps = NetworkFinder(begun)._session.run(["maps"], {"pages": pages[0].numpy()})[0]
+    with torch.no_grad():
+        told = Reading(network)(pages[0]).numpy()
+    np.testing.assert_allclose(told, maps, rtol=1e-3, atol=1e-4)
+    norms = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert all(bool((norm.running_var >= 0).all()) and norm.num_features for norm in norms)
+    assert np.median([float(norm.running_var.median()) for norm in norms]) != pytest.approx(1, abs=1e-3)  # were set
+
+    made = train_layout(marked_pages([folder]), tmp_path / "on", TINY, start=begun.path)
+    settings = load_layout(made).provenance
+    assert settings["steps"] > 0 and settings["begun with"] == begun.path.name
+
+
+def test_a_graph_that_is_no_layout_network_is_not_taken_up(tmp_path):
+    broken = tmp_path / "layout.onnx"
+    broken.write_bytes(b"not a graph")
+    with pytest.raises(BundleError, match="layout.onnx: cannot be taken up"):
+        network_of(broken, [torch.zeros(1, 1, 32, 32)])
+    with pytest.raises(BundleError, match="of another network"):
+        network_of(SHIPPED / "model.onnx", [torch.zeros(1, 1, 32, 32)])
 
 
 def test_pages_are_composed_of_train_lines_cut_and_laid_side_by_side_as_the_shares_say(folder):

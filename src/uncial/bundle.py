@@ -32,6 +32,7 @@ VERSION = 1
 SETTINGS, WEIGHTS, GRAPH, INT8_GRAPH = "bundle.json", "weights.safetensors", "model.onnx", "model.int8.onnx"
 LANGUAGE_MODEL = "lm.safetensors"
 SHIPPED = Path(__file__).parent / "models" / "default"
+DEFAULT = "default"  # what the shipped bundle may be called, where no folder of that name is at hand
 _HEAD = "head.bias"  # one number for each class, for each time step of a slice
 _CURE = "copy the whole folder again, or train it anew"
 
@@ -214,12 +215,14 @@ def load_bundle(path: Path | str | None = None) -> Bundle:
     """Open a bundle and check that it is whole.
 
     Args:
-        path: its folder; None: the model that ships with Uncial.
+        path: its folder; None, or "default" where there is no such folder: the model that ships with Uncial.
 
     Raises:
         BundleError: there is none, it is damaged, or it is of a newer version; the message names the cure.
     """
     folder = SHIPPED if path is None else Path(path)
+    if str(path) == DEFAULT and not folder.exists():
+        folder = SHIPPED
     if not folder.exists() and aside(folder).exists():
         folder = aside(folder)  # the machine stopped between the two moves of `replace_folder`
     settings = _settings(folder)
@@ -241,7 +244,9 @@ def _settings(folder: Path) -> dict[str, Any]:
     file = folder / SETTINGS
     if not file.is_file():
         found = "is not a folder" if folder.is_file() else f"has no {SETTINGS}" if folder.exists() else "no such folder"
-        raise BundleError(f"{folder}: {found}; a bundle is the folder that 'uncial train -o' writes")
+        raise BundleError(
+            f"{folder}: {found}; a bundle is the folder that 'uncial train -o' writes, and {DEFAULT!r} the shipped one"
+        )
     try:
         settings = json.loads(file.read_text(encoding="utf-8"))
         version = int(settings["version"])

@@ -25,6 +25,15 @@ def train_layout(
         list[Path] | None,
         typer.Option("--lines", metavar="LINES", help="Ground truth of lines to compose pages of; may be repeated."),
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="BUNDLE",
+            help="Begin with this layout bundle's network; 'default' is the shipped one.",
+            show_default=False,
+        ),
+    ] = None,
     minutes: Annotated[float | None, typer.Option(metavar="M", help="Budget in minutes of wall time.")] = None,
     settings: Annotated[
         list[str] | None,
@@ -35,7 +44,8 @@ def train_layout(
     """Train the network that finds lines.
 
     Learns from the pages of split train, as SOURCES.tsv beside them tells, and from tables and letters composed of
-    lines, where --lines names some. The checkpoint goes into BUNDLE.run.
+    lines, where --lines names some. With --from it begins with what a bundle has learned. The checkpoint goes into
+    BUNDLE.run.
     """
     from uncial.config import from_dict, merge
     from uncial.screen import show_note
@@ -47,7 +57,7 @@ def train_layout(
         from uncial.train_layout import train_layout as run
     config = from_dict(LayoutConfig, merge({}, settings or ()) | ({} if minutes is None else {"minutes": minutes}))
     samples = read_samples(lines, "train") if lines else []
-    print(run(marked_pages(data), out, config, lines=samples, resume=resume, watch=show_note))
+    print(run(marked_pages(data), out, config, lines=samples, start=start, resume=resume, watch=show_note))
 
 
 def evaluate_layout(

@@ -24,7 +24,11 @@ def train(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="BUNDLE", help="Folder of the bundle to make.")],
     start: Annotated[
         Path | None,
-        typer.Option("--from", metavar="BUNDLE", help="Begin with this bundle's network and weights."),
+        typer.Option(
+            "--from",
+            metavar="BUNDLE",
+            help="Begin with this bundle's network and weights; 'default' is the shipped one.",
+        ),
     ] = None,
     teacher: Annotated[
         Path | None,

@@ -21,10 +21,10 @@ from uncial import checkpoint
 from uncial.checkpoint import Course
 from uncial.config import to_dict
 from uncial.errors import GroundTruthError
-from uncial.layout.bundle import save_layout
+from uncial.layout.bundle import LayoutBundle, load_layout, save_layout
 from uncial.nn.crnn import fastest_autocast
 from uncial.nn.layout_composed import Marked, composed, cropped, side_by_side
-from uncial.nn.layout_graph import layout_graph
+from uncial.nn.layout_graph import layout_graph, network_of
 from uncial.nn.layout_net import LayoutNet, layout_loss
 from uncial.nn.layout_targets import DrawnLine, drawn_lines, varied
 from uncial.nn.learner import move_average, one_cycle
@@ -32,6 +32,7 @@ from uncial.sources import Sample, split_of
 from uncial.sources.marked_pages import MarkedPage
 
 Watch = Callable[[str], None]
+SETTLING_PAGES = 24  # by which the normalisations of a bundle's network are set
 FEWEST_LINES = 20  # of a document of whose lines pages are composed
 
 
@@ -83,6 +84,7 @@ def train_layout(
     config: LayoutConfig,
     *,
     lines: Sequence[Sample] = (),
+    start: Path | None = None,
     resume: bool = False,
     watch: Watch = lambda note: None,
 ) -> Path:
@@ -93,6 +95,7 @@ def train_layout(
         out: folder of the bundle; the checkpoint goes into `<out>.run` beside it.
         config: all settings.
         lines: of which pages are composed; those of other splits are not touched.
+        start: layout bundle to begin with; None: a network of chance.
         resume: go on from the checkpoint.
         watch: is told how it goes, a few times a minute.
 
@@ -100,6 +103,7 @@ def train_layout(
         The folder of the bundle.
 
     Raises:
+        BundleError: `start` is no layout bundle, or one of another network.
         GroundTruthError: there is no page to learn from.
         StorageError: `out` exists and `resume` is off, or a file cannot be written.
         ConfigError: `resume` with other settings than the checkpoint's.
@@ -111,9 +115,12 @@ def train_layout(
         raise GroundTruthError("no page of split train to learn from; name pages that are not held back")
     if config.threads:
         torch.set_num_threads(config.threads)
-    run = _Run(config, out, len(learned))
+    begun = None if start is None else load_layout(start)
+    run = _Run(config, out, len(learned), begun.path.name if begun else "")
     if resume:
         run.restore()
+    elif begun:
+        run.begin_with(begun, learned)
     run.go(LearnedPages(learned, lines, config), watch)
     return out
 
@@ -130,6 +137,8 @@ class LearnedPages:
             config: the shares of composed pages, pairs and crops.
         """
         self.marked, self.config = marked, config
+        often = np.sqrt([1 + len(lines) for _, lines in marked])  # a page of many lines has more to teach
+        self.odds = often / often.sum()
         documents: defaultdict[tuple[str, str], list[Sample]] = defaultdict(list)
         for line in lines:
             if split_of(line) == "train" and not line.flaw:
@@ -146,7 +155,7 @@ class LearnedPages:
         if share < self.config.composed and self.documents:
             document = self.documents[int(rng.integers(0, len(self.documents)))]
             return composed(lambda: document[int(rng.integers(0, len(document)))].image(), self.config.size, rng)
-        page, other = (self.marked[int(i)] for i in rng.integers(0, len(self.marked), 2))
+        page, other = (self.marked[int(i)] for i in rng.choice(len(self.marked), 2, p=self.odds))
         if share > 1 - self.config.pairs:
             return side_by_side(page, other, rng)
         return cropped(page, rng) if share > 1 - self.config.pairs - self.config.crops else page
@@ -166,9 +175,10 @@ def _opened(page: MarkedPage, size: int) -> Marked:
 class _Run:
     """One training: the network, its average, its optimiser, and where in its course it stands."""
 
-    def __init__(self, config: LayoutConfig, out: Path, pages: int) -> None:
+    def __init__(self, config: LayoutConfig, out: Path, pages: int, start: str) -> None:
         torch.manual_seed(config.seed)
         self.config, self.out, self.folder = config, out, checkpoint.run_folder(out)
+        self.start = start  # name of the bundle it began with, or ""
         self.identity = {"size": config.size, "number of pages": pages}
         self.network = LayoutNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = LayoutNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -176,6 +186,14 @@ class _Run:
         self.average.requires_grad_(False).eval()
         self.optimizer = torch.optim.AdamW(self.network.parameters(), weight_decay=config.weight_decay, fused=True)
         self.course = Course()
+
+    def begin_with(self, bundle: LayoutBundle, pages: Sequence[Marked]) -> None:
+        """Take the weights of a bundle."""
+        shown = pages[:: -(-len(pages) // SETTLING_PAGES)]
+        seen = [torch.from_numpy(varied(*page, self.config.size, None)[0])[None] for page in shown]
+        state = network_of(bundle.graph, seen).state_dict()
+        self.network.load_state_dict(state)
+        self.average.load_state_dict(state)
 
     def go(self, pages: LearnedPages, watch: Watch) -> None:
         """Learn until the budget is used."""
@@ -226,6 +244,8 @@ class _Run:
         }
         checkpoint.save_checkpoint(self.folder, state, self.course, self.identity)
         facts = {"training": to_dict(self.config), "pages": pages, "steps": self.course.step}
+        if self.start:
+            facts["begun with"] = self.start
         save_layout(self.out, layout_graph(self.average), self.config.size, facts)
 
     def restore(self) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from uncial.bundle import DEFAULT
 from uncial.errors import BundleError, StorageError
 
 VERSION = 1
@@ -60,12 +61,14 @@ def load_layout(path: Path | None = None) -> LayoutBundle:
     """Open a layout bundle and check that it is whole.
 
     Args:
-        path: its folder; None: the one that ships with Uncial.
+        path: its folder; None, or "default" where there is no such folder: the one that ships with Uncial.
 
     Raises:
         BundleError: there is none, it is damaged, or it is of a newer version.
     """
     folder = path or SHIPPED
+    if str(path) == DEFAULT and not folder.exists():
+        folder = SHIPPED
     try:
         settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
         version, size = int(settings["version"]), int(settings["size"])
