@@ -176,7 +176,7 @@ def pages(point: Point) -> tuple[int, float, float]:
 
 
 def products(point: Point) -> tuple[int, float, float]:
-    """Products of two matrices of 512 x 512 in fp32, CPU-seconds and seconds: no memory, no lock, nothing to wait for."""
+    """Products of two matrices of 512 x 512 in fp32, CPU-seconds and seconds: there is nothing to wait for."""
     matrix = np.random.default_rng(0).random((512, 512), np.float32)
     for _ in range(50):
         matrix @ matrix

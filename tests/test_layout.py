@@ -1,5 +1,7 @@
 """Finding lines on drawn pages: what a finder must keep, tracing, order, and pages that lie on their side."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -12,6 +14,9 @@ from uncial.layout.bundle import load_layout, save_layout
 from uncial.layout.order import reading_order
 from uncial.layout.tracing import traced_lines
 from uncial.layout_metrics import count_baselines
+from uncial.recognizer import Recognizer
+
+EXAMPLE = Path(__file__).parent.parent / "examples" / "pages" / "will.jpg"
 
 
 def drawn_page(baselines, size=(900, 700), skew=0.0):
@@ -78,7 +83,18 @@ def test_a_page_on_its_side_is_found_when_asked_for(quarters):
     assert (found.width, found.height) == turned.shape[::-1]
     (x, y), (to_x, to_y) = found.lines[0].baseline[0], found.lines[0].baseline[-1]
     assert abs(to_y - y) > 5 * abs(to_x - x)
-    # Drawn strokes look alike upside down, so which way the line runs cannot be told of them.
+    # Nobody reads it here, and drawn strokes look alike upside down: which way the line runs cannot be told.
+
+
+@pytest.mark.parametrize("quarters", [0, 1, 2, 3])
+def test_a_page_is_read_whichever_way_up_it_stands(quarters):
+    will = cv2.imread(str(EXAMPLE), cv2.IMREAD_GRAYSCALE)
+    turned = np.ascontiguousarray(np.rot90(will, quarters))
+    found = Recognizer.load(quality="fast").read_page(turned, rotate="auto")
+    assert (found.width, found.height) == turned.shape[::-1]
+    along = np.mean([np.subtract(line.baseline[-1], line.baseline[0]) for line in found.lines], axis=0)
+    assert np.argmax([along @ way for way in ((1, 0), (0, -1), (-1, 0), (0, 1))]) == quarters
+    assert any(line.transcript and "testament" in line.transcript.text for line in found.lines)
 
 
 def test_an_unknown_finder_is_answered_with_those_there_are():

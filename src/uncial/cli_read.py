@@ -60,7 +60,7 @@ def read(
     backend: Backend = "auto",
     words: Words = None,
     rotate: Annotated[
-        Rotate, typer.Option(help="Auto: pages may lie on their side. Finding lines takes three times as long.")
+        Rotate, typer.Option(help="Auto: pages may lie on their side or head. Finding lines takes four times as long.")
     ] = Rotate.none,
     processes: Annotated[
         int | None,

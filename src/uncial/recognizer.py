@@ -1,6 +1,7 @@
 """The recognizer: line images in, transcripts out. Every door reads through it: Python, command line, HTTP, archive."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -14,6 +15,7 @@ from uncial.decoders import Decoded, DecodedSpan, Hypothesis
 from uncial.decoding import AUTO, Decoding, quality_of
 from uncial.document import Failure, GraphemeSpan, Page, Transcript
 from uncial.errors import ConfigError, ImageError
+from uncial.geometry import length
 from uncial.layout import find_lines
 from uncial.line_cut import cut_line
 from uncial.lineimage import line_image, source_x
@@ -22,6 +24,7 @@ from uncial.runtime import LineImage, LogProbs, Runtime
 from uncial.text import normalise
 
 LINES_AT_ONCE = 256  # lines held in memory and decoded together; more would hardly be faster
+LOOKED_AT = 8  # lines read to tell which way up a page stands
 ALTERNATIVES = 3  # runners-up told for each grapheme
 
 
@@ -119,12 +122,13 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
             gray: uint8 (H, W).
             name: of the image.
             page: where its lines are, in pixels of `gray`; None: they are looked for.
-            rotate: "none": the page stands upright; "auto": it may lie on its side, see `layout.find_lines`.
+            rotate: "none": the page stands upright; "auto": it may lie on its side or stand on its head; it is taken
+                the way up in which its longest lines are read with more confidence.
 
         Returns:
             The page with a transcript for each line; what stands there instead tells `failures`.
         """
-        page = page or find_lines(gray, name, rotate=rotate)
+        page = page or find_lines(gray, name, rotate=rotate, legible=self._legible)
         strips: dict[int, NDArray[np.uint8]] = {}
         failures = []
         for n, line in enumerate(page.lines):
@@ -137,6 +141,14 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         read = dict(zip(strips, self.read_lines(strips.values()), strict=True))
         whole = page.with_transcripts([read.get(n) for n in range(len(page.lines))])
         return replace(whole, failures=(*page.failures, *failures))
+
+    def _legible(self, gray: NDArray[np.uint8], page: Page) -> float:
+        """The mean confidence with which the longest lines of a page are read."""
+        strips = []
+        for line in sorted(page.lines, key=lambda line: -length(line.baseline))[:LOOKED_AT]:
+            with suppress(ImageError):
+                strips.append(cut_line(gray, line.baseline, line.boundary))
+        return float(np.mean([read.confidence for read in self.read_lines(strips)])) if strips else 0.0
 
     def _line_image(self, image: NDArray[np.uint8], number: int) -> LineImage:
         try:

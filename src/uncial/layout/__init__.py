@@ -23,10 +23,17 @@ DEFAULT = "network"
 LOW = 96  # pixels; two lines of writing below that could not be read anyway
 LONG = 8  # times as wide as high is no page
 UPRIGHT = 1.5  # a turned page must show so many times more line than the page as it is
+Legible = Callable[[Gray, Page], float]  # how well the lines of an upright page can be read; more is better
 
 
 def find_lines(
-    gray: Gray, name: str = "", *, finder: str = DEFAULT, bundle: Path | None = None, rotate: str = "none"
+    gray: Gray,
+    name: str = "",
+    *,
+    finder: str = DEFAULT,
+    bundle: Path | None = None,
+    rotate: str = "none",
+    legible: Legible | None = None,
 ) -> Page:
     """Find the lines of a page.
 
@@ -35,11 +42,13 @@ def find_lines(
         name: of the image.
         finder: name in FINDERS.
         bundle: layout bundle of the network finder; None: the one that ships.
-        rotate: "none": the page stands upright; "auto": it may lie on its side, which takes three times as long.
+        rotate: "none": the page stands upright; "auto": it may lie on its side or stand on its head, which takes three
+            to four times as long.
+        legible: tells which way up a page can be read; None: a page may lie on its side only, and its more even margin
+            is taken for the left one, which is right of two pages in three.
 
     Returns:
-        Regions and lines in reading order; baselines run in reading direction, also on a page that lies on its side,
-        where the even margin is taken for the left one (which is right of two pages in three).
+        Regions and lines in reading order; baselines run in reading direction, also on a page that is turned.
 
     Raises:
         ConfigError: no such finder, or no such way to rotate.
@@ -49,11 +58,22 @@ def find_lines(
     if bundle is not None and finder == DEFAULT:
         find = open_finder(bundle)
     turns = choose({"none": (0,), "auto": (0, 1, 3)}, "way to rotate", rotate)
-    pages = {turn: find(np.ascontiguousarray(np.rot90(gray, turn)), name) for turn in turns}
+    pages = {turn: find(_turned(gray, turn), name) for turn in turns}
     best = 0
     if len(turns) > 1 and max(_written(pages[1]), _written(pages[3])) > UPRIGHT * _written(pages[0]):
+        best = 1
+    if best and not legible:
         best = max((1, 3), key=lambda turn: _raggedness(pages[turn]))
+    elif len(turns) > 1 and legible:
+        ways = (best, best + 2)
+        pages |= {turn: find(_turned(gray, turn), name) for turn in ways if turn not in pages}
+        best = max(ways, key=lambda turn: legible(_turned(gray, turn), pages[turn]))
     return _turned_back(pages[best], best)
+
+
+def _turned(gray: Gray, turn: int) -> Gray:
+    """The image turned by so many quarters to the left."""
+    return np.ascontiguousarray(np.rot90(gray, turn))
 
 
 def shows_line(gray: Gray, rotate: str = "none") -> bool:
@@ -96,6 +116,8 @@ def _turned_back(page: Page, turn: int) -> Page:
     def back(points: Points) -> Points:
         if turn == 1:
             return tuple((page.height - 1 - y, x) for x, y in points)
+        if turn == 2:
+            return tuple((page.width - 1 - x, page.height - 1 - y) for x, y in points)
         return tuple((y, page.width - 1 - x) for x, y in points)
 
     def line_back(line: Line) -> Line:
@@ -104,4 +126,5 @@ def _turned_back(page: Page, turn: int) -> Page:
     def region_back(region: Region) -> Region:
         return replace(region, boundary=back(region.boundary), lines=tuple(map(line_back, region.lines)))
 
-    return Page(page.image, page.height, page.width, tuple(map(region_back, page.regions)))
+    width, height = (page.width, page.height) if turn == 2 else (page.height, page.width)
+    return Page(page.image, width, height, tuple(map(region_back, page.regions)))
