@@ -3,7 +3,7 @@
     python benchmarks/equal_time.py copiste_fr.zip poilus_fr.zip hooker_en.zip -o FOLDER --minutes 60 [--only NAME …]
 
 All start from nothing, with their defaults and one thread (--threads; Uncial as so many processes of one thread, which
-share a batch of the default size, as its how-to says), on the lines of split `train`. Some lines of
+share a batch of the default size), on the lines of split `train`. Some lines of
 `val` are given to each to validate by; the others are read at the end and judged by Uncial's metric. Uncial learns
 first; the others get as many seconds as its whole command took, then Ctrl-C, as a user would end them. Whatever they
 have then is taken: the best network where a program keeps one, else the last.
@@ -58,10 +58,19 @@ class System:
 
 def uncial(threads: int) -> System:
     start = [sys.executable, "-m", "uncial"]
-    several = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(threads), "-m", "uncial"]
+    several = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        str(threads),
+        "-m",
+        "uncial",
+    ]
 
     def train(lines: Path, own: Path, minutes: float) -> Command:
-        settings = ["--set", "threads=1", "--set", f"batch_lines={TrainConfig().batch_lines // threads}"]
+        settings = ["--set", "threads=1", "--set", f"batch_lines={max(1, TrainConfig().batch_lines // threads)}"]
         return [
             *(several if threads > 1 else start),
             "train",
@@ -199,8 +208,14 @@ def learn(command: Command, seconds: float, threads: int, log: Path) -> Run:
                     asked = True
                     os.killpg(process.pid, signal.SIGINT)
         except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            os.killpg(
+                process.pid, signal.SIGTERM
+            )  # torchrun hands it on to its processes, which have groups of their own
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
             raise
     process.returncode = os.waitstatus_to_exitcode(ended[1])
     if process.returncode and not asked:

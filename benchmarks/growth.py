@@ -1,13 +1,13 @@
 """How cost and memory grow: with width, batch, alphabet, number of lines, number of pages and of processes.
 
-    python benchmarks/growth.py -o FOLDER [--only SERIES …] [--minutes 4] [--quick]
+    python benchmarks/growth.py -o FOLDER [--only SERIES …] [--minutes 6] [--quick]
 
 Each point is measured in a process of its own, one thread, so that its peak of memory (with the interpreter and its
 libraries) is its own. Lines are noise and pages are drawn: what is on them hardly changes the time. The network is the
 default one; lines and pages are read with the shipped model, but alphabets need networks of chance, in fp32 and with
 PyTorch in memory, which makes them. Several processes work side by side, each on its own lines; in training they share
-their gradients, as under torchrun. --quick measures the ends of each series with less work. Ctrl-C ends it; what has
-been measured is written.
+their gradients, as under torchrun; what they can reach at best is what products of small matrices do. --quick measures
+the ends of each series with less work. Ctrl-C ends it; what has been measured is written.
 """
 
 import argparse
@@ -71,6 +71,12 @@ def learned(width: int) -> int:
 
 # title -> (unit, what the horizontal axis tells, which attribute of a point that is, curve -> points)
 SERIES: dict[str, tuple[str, str, str, dict[str, list[Point]]]] = {
+    "the machine": (
+        "product",
+        "processes",
+        "processes",
+        {"matrices that fit the cache": [Point("products", count=2000, processes=n) for n in (1, 2)]},
+    ),
     "width": (
         "line",
         "width of a line, px",
@@ -109,9 +115,6 @@ SERIES: dict[str, tuple[str, str, str, dict[str, list[Point]]]] = {
         {
             "training": [Point("train", count=LINES, processes=n) for n in (1, 2)],
             "reading": [Point("read", count=4 * READ, processes=n) for n in (1, 2)],
-            "products of matrices that fit the cache, which is all the machine can give": [
-                Point("products", count=2000, processes=n) for n in (1, 2)
-            ],
         },
     ),
 }
@@ -289,7 +292,7 @@ def main() -> None:
     """Measure, print and write; or be one of the processes that measure."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--only", nargs="*", default=[], choices=SERIES, metavar="SERIES", help=", ".join(SERIES))
-    options.add_argument("--minutes", type=float, default=4.0)
+    options.add_argument("--minutes", type=float, default=6.0)
     options.add_argument("--quick", action="store_true", help="one minute")
     options.add_argument("-o", "--out", type=Path, help="folder for growth.md, .svg and .json")
     options.add_argument("--point", nargs=2, metavar=("JSON", "FILE"), help=argparse.SUPPRESS)

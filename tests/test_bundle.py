@@ -12,8 +12,9 @@ import onnx
 import pytest
 from conftest import Resave
 
-from uncial.bundle import GRAPH, SETTINGS, WEIGHTS, Bundle, load_bundle
-from uncial.errors import BundleError, StorageError
+from uncial.bundle import GRAPH, SETTINGS, WEIGHTS, Bundle, load_bundle, load_own
+from uncial.checkpoint import begin_anew
+from uncial.errors import BundleError, ConfigError, StorageError
 
 
 @pytest.fixture
@@ -40,6 +41,10 @@ def test_the_shipped_bundle_has_a_name_that_a_folder_at_hand_takes_precedence_of
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert load_bundle("default").path == load_bundle().path
+    with pytest.raises(ConfigError, match="copy .* and name the copy"):
+        load_own(Path("default"))
+    with pytest.raises(StorageError, match="what the shipped bundle is called"):
+        begin_anew(Path("default"))
     shutil.copytree(tiny_bundle.path, tmp_path / "default")
     assert load_bundle("default").alphabet == tiny_bundle.alphabet != load_bundle().alphabet
     with pytest.raises(BundleError, match="'default' the shipped one"):

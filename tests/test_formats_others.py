@@ -55,9 +55,10 @@ def test_the_baseline_in_hocr_runs_where_the_line_does() -> None:
 
 
 def test_an_upright_line_has_an_angle_in_hocr() -> None:
-    page = page_of([[line_at("up", ((700, 600), (700, 40)), "a"), line_at("down", ((800, 40), (800, 600)), "a")]])
-    up, down = html.document_fromstring(written("hocr", page)).find_class("ocr_line")
-    assert (titles(up)["textangle"], titles(down)["textangle"]) == ([90], [270])
+    ways = {"up": ((700, 600), (700, 40)), "down": ((800, 40), (800, 600)), "back": ((800, 40), (200, 40))}
+    page = page_of([[line_at(name, baseline, "a") for name, baseline in ways.items()]])
+    lines = html.document_fromstring(written("hocr", page)).find_class("ocr_line")
+    assert [titles(line)["textangle"] for line in lines] == [[90], [270], [180]]
 
 
 def test_each_line_of_tei_points_to_its_zone() -> None:

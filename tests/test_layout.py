@@ -97,6 +97,21 @@ def test_a_page_is_read_whichever_way_up_it_stands(quarters):
     assert any(line.transcript and "testament" in line.transcript.text for line in found.lines)
 
 
+@pytest.mark.parametrize(("scores", "up"), [((0.9, 0.5), 1), ((0.5, 0.9), -1), ((0.8, 0.81), 1), ((0.0, 0.0), 1)])
+def test_a_page_is_turned_upside_down_only_if_it_is_clearly_more_legible(scores, up):
+    page, _ = drawn_page(ROWS)
+    told = iter(scores)
+    found = find_lines(page, rotate="auto", legible=lambda gray, lines: next(told))
+    assert np.sign(found.lines[0].baseline[-1][0] - found.lines[0].baseline[0][0]) == up
+
+
+def test_strips_that_cannot_be_read_do_not_stop_the_telling_of_which_way_is_up():
+    gray = np.full((40, 3000), 220, np.uint8)
+    line = Line("l", ((0.0, 2.0), (2999.0, 2.0)), ((0.0, 0.0), (2999.0, 0.0), (2999.0, 3.0), (0.0, 3.0)))
+    page = Page("thin", 3000, 40, (Region("r", line.boundary, (line,)),))
+    assert Recognizer.load(quality="fast")._legible(gray, page) == 0
+
+
 def test_an_unknown_finder_is_answered_with_those_there_are():
     with pytest.raises(ConfigError, match="network, projection"):
         find_lines(np.zeros((9, 9), np.uint8), finder="magic")

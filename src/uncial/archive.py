@@ -46,7 +46,7 @@ class Task:
     Attributes:
         format: name in `formats.FORMATS`. Line images have a JSON of their own, and as text one line.
         shows: what images show: "page", "line", "word" (a line without spaces), or "auto": told by each image itself.
-        rotate: whether pages may lie on their side; see `layout.find_lines`.
+        rotate: whether pages may lie on their side or stand on their head; see `layout.find_lines`.
         model: folder of the bundle; None: the one that ships.
         quality: see `Recognizer.load`.
         n_best: see `Recognizer.load`.

@@ -221,10 +221,10 @@ def load_bundle(path: Path | str | None = None) -> Bundle:
         BundleError: there is none, it is damaged, or it is of a newer version; the message names the cure.
     """
     folder = SHIPPED if path is None else Path(path)
-    if str(path) == DEFAULT and not folder.exists():
-        folder = SHIPPED
     if not folder.exists() and aside(folder).exists():
         folder = aside(folder)  # the machine stopped between the two moves of `replace_folder`
+    if str(path) == DEFAULT and not folder.exists():
+        folder = SHIPPED
     settings = _settings(folder)
     try:
         architecture = from_dict(CRNNConfig, settings["architecture"])
@@ -237,6 +237,19 @@ def load_bundle(path: Path | str | None = None) -> Bundle:
         raise BundleError(f"{folder / SETTINGS}: is damaged ({error}); {_CURE}") from error
     _check_files(folder, checksums, alphabet.size * architecture.steps_per_slice)
     return Bundle(folder, architecture, alphabet, line_image, provenance, beam, (temperature, shift))
+
+
+def load_own(path: Path) -> Bundle:
+    """Open a bundle that is to be changed.
+
+    Raises:
+        BundleError: see `load_bundle`.
+        ConfigError: it is named as the shipped one, which stays as it is.
+    """
+    bundle = load_bundle(path)
+    if str(path) == DEFAULT and bundle.path == SHIPPED:
+        raise ConfigError(f"{DEFAULT}: is the shipped model, which stays as it is; copy {SHIPPED} and name the copy")
+    return bundle
 
 
 def _settings(folder: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import torch
 
+from uncial.bundle import DEFAULT
 from uncial.errors import ConfigError, StorageError
 
 FILE = "checkpoint.pt"
@@ -78,8 +79,10 @@ def begin_anew(out: Path) -> None:
     """See to it that a new run overwrites nothing.
 
     Raises:
-        StorageError: something stands at `out`, or a run for it has begun.
+        StorageError: `out` is the name of the shipped bundle, something stands there, or a run for it has begun.
     """
+    if str(out) == DEFAULT:
+        raise StorageError(f"{out}: is what the shipped bundle is called; choose another -o")
     if (run_folder(out) / FILE).exists():
         raise StorageError(f"{out}: there is a run for it already; go on with --resume, or choose another -o")
     if out.exists():

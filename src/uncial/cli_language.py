@@ -79,7 +79,7 @@ def lm(
 
 def check_places(out: Path | None, into: Path | None, *, force: bool) -> None:
     """Make sure, before the work, that there is something to write and nothing is lost."""
-    from uncial.bundle import load_bundle
+    from uncial.bundle import load_own
 
     if not out and not into:
         raise ConfigError("name a file with -o or a bundle with --into, or the language model goes nowhere")
@@ -87,7 +87,7 @@ def check_places(out: Path | None, into: Path | None, *, force: bool) -> None:
         raise ConfigError(f"{out}: a language model is written as {' or '.join(MADE)}; choose one of these endings")
     if out and out.exists() and not force:
         raise StorageError(f"{out}: is there already; name another file, or overwrite it with --force")
-    if into and load_bundle(into).language_model and not force:
+    if into and load_own(into).language_model and not force:
         raise StorageError(f"{into}: has a language model already; replace it with --force")
 
 
@@ -132,10 +132,10 @@ def tune(
     split val, judged on the other half, and written into the bundle.
     """
     from uncial import screen
-    from uncial.bundle import load_bundle
+    from uncial.bundle import load_own
     from uncial.sources import read_samples
     from uncial.tune import tune as find
 
     with screen.reading_bar() as progress:
-        found = find(load_bundle(model), read_samples(data), lines, progress)
+        found = find(load_own(model), read_samples(data), lines, progress)
     screen.show_tuned(found)

@@ -63,7 +63,7 @@ class Unit(StrEnum):
 
 
 class Rotate(StrEnum):
-    """Whether pages may lie on their side."""
+    """Whether pages may lie on their side or stand on their head."""
 
     none = "none"
     auto = "auto"

@@ -25,6 +25,7 @@ from uncial.text import normalise
 
 LINES_AT_ONCE = 256  # lines held in memory and decoded together; more would hardly be faster
 LOOKED_AT = 8  # lines read to tell which way up a page stands
+TELLING = 10  # graphemes that must be read for that; a word upside down is often another word
 ALTERNATIVES = 3  # runners-up told for each grapheme
 
 
@@ -143,12 +144,16 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         return replace(whole, failures=(*page.failures, *failures))
 
     def _legible(self, gray: NDArray[np.uint8], page: Page) -> float:
-        """The mean confidence with which the longest lines of a page are read."""
+        """The mean confidence of what is read in the longest lines of a page; 0 where that is too little to tell."""
         strips = []
         for line in sorted(page.lines, key=lambda line: -length(line.baseline))[:LOOKED_AT]:
             with suppress(ImageError):
-                strips.append(cut_line(gray, line.baseline, line.boundary))
-        return float(np.mean([read.confidence for read in self.read_lines(strips)])) if strips else 0.0
+                strip = cut_line(gray, line.baseline, line.boundary)
+                line_image(strip, self.bundle.line_image)
+                strips.append(strip)
+        read = self.read_lines(strips)
+        graphemes = sum(len(line.spans) for line in read)
+        return sum(line.confidence * len(line.spans) for line in read) / graphemes if graphemes >= TELLING else 0.0
 
     def _line_image(self, image: NDArray[np.uint8], number: int) -> LineImage:
         try:

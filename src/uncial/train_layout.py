@@ -18,10 +18,11 @@ import torch
 from torch import Tensor
 
 from uncial import checkpoint
+from uncial.bundle import DEFAULT
 from uncial.checkpoint import Course
 from uncial.config import to_dict
 from uncial.errors import GroundTruthError
-from uncial.layout.bundle import LayoutBundle, load_layout, save_layout
+from uncial.layout.bundle import SHIPPED, LayoutBundle, load_layout, save_layout
 from uncial.nn.crnn import fastest_autocast
 from uncial.nn.layout_composed import Marked, composed, cropped, side_by_side
 from uncial.nn.layout_graph import layout_graph, network_of
@@ -95,7 +96,7 @@ def train_layout(
         out: folder of the bundle; the checkpoint goes into `<out>.run` beside it.
         config: all settings.
         lines: of which pages are composed; those of other splits are not touched.
-        start: layout bundle to begin with; None: a network of chance.
+        start: layout bundle to begin with, where `resume` is off; None: a network of chance.
         resume: go on from the checkpoint.
         watch: is told how it goes, a few times a minute.
 
@@ -110,13 +111,13 @@ def train_layout(
     """
     if not resume:
         checkpoint.begin_anew(out)
+    begun = None if start is None or resume else load_layout(start)
     learned = [_opened(page, config.size) for page in pages if page.split == "train"]
     if not learned:
         raise GroundTruthError("no page of split train to learn from; name pages that are not held back")
     if config.threads:
         torch.set_num_threads(config.threads)
-    begun = None if start is None else load_layout(start)
-    run = _Run(config, out, len(learned), begun.path.name if begun else "")
+    run = _Run(config, out, len(learned))
     if resume:
         run.restore()
     elif begun:
@@ -126,7 +127,7 @@ def train_layout(
 
 
 class LearnedPages:
-    """What is learned from: marked pages, and lines by the document that they come from."""
+    """What is learned from: marked pages, those of many lines more often, and lines by the document they come from."""
 
     def __init__(self, marked: Sequence[Marked], lines: Sequence[Sample], config: LayoutConfig) -> None:
         """Keep the pages, and the lines of split train of documents that have FEWEST_LINES of them.
@@ -175,10 +176,10 @@ def _opened(page: MarkedPage, size: int) -> Marked:
 class _Run:
     """One training: the network, its average, its optimiser, and where in its course it stands."""
 
-    def __init__(self, config: LayoutConfig, out: Path, pages: int, start: str) -> None:
+    def __init__(self, config: LayoutConfig, out: Path, pages: int) -> None:
         torch.manual_seed(config.seed)
         self.config, self.out, self.folder = config, out, checkpoint.run_folder(out)
-        self.start = start  # name of the bundle it began with, or ""
+        self.start = ""  # name of the bundle it began with
         self.identity = {"size": config.size, "number of pages": pages}
         self.network = LayoutNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = LayoutNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -194,6 +195,7 @@ class _Run:
         state = network_of(bundle.graph, seen).state_dict()
         self.network.load_state_dict(state)
         self.average.load_state_dict(state)
+        self.start = DEFAULT if bundle.path == SHIPPED else bundle.path.resolve().name
 
     def go(self, pages: LearnedPages, watch: Watch) -> None:
         """Learn until the budget is used."""
@@ -241,6 +243,7 @@ class _Run:
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "start": self.start,
         }
         checkpoint.save_checkpoint(self.folder, state, self.course, self.identity)
         facts = {"training": to_dict(self.config), "pages": pages, "steps": self.course.step}
@@ -251,6 +254,7 @@ class _Run:
     def restore(self) -> None:
         """Take up the checkpoint."""
         state, self.course = checkpoint.load_checkpoint(self.folder, self.identity)
+        self.start = state.get("start", "")
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])

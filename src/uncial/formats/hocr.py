@@ -1,7 +1,7 @@
 """hOCR 1.2: the page as an HTML document whose titles tell where each part stands.
 
-Confidences are per cent, as the format has them. Lines that run down the page have no baseline in hOCR, which tells it
-as slope and height, but an angle. See Breuel 2007, "The hOCR Microformat for OCR Workflow and Results".
+Confidences are per cent, as the format has them. Lines that run down the page or upside down have no baseline in hOCR,
+which tells it as slope and height, but an angle. See Breuel 2007, "The hOCR Microformat for OCR Workflow and Results".
 """
 
 import math
@@ -68,9 +68,9 @@ def _add_line(area: etree._Element, line: Line, page: Page, taken: set[str]) -> 
 
 
 def _slope(baseline: Points, box: Box) -> str:
-    """The baseline as its slope and its height at the box's lower left corner; steep ones as an angle."""
+    """The baseline as its slope and its height at the box's lower left corner; steep and backward ones as an angle."""
     (x, y), (end_x, end_y) = baseline[0], baseline[-1]
-    if abs(end_x - x) <= abs(end_y - y):
+    if end_x - x <= abs(end_y - y):
         return f"textangle {math.degrees(math.atan2(y - end_y, end_x - x)) % 360:.1f}"
     slope = (end_y - y) / (end_x - x)
     return f"baseline {slope:.4f} {y + slope * (box.left - x) - box.bottom:.1f}"

@@ -23,7 +23,8 @@ DEFAULT = "network"
 LOW = 96  # pixels; two lines of writing below that could not be read anyway
 LONG = 8  # times as wide as high is no page
 UPRIGHT = 1.5  # a turned page must show so many times more line than the page as it is
-Legible = Callable[[Gray, Page], float]  # how well the lines of an upright page can be read; more is better
+CLEARLY = 0.03  # by so much a page must be more legible the other way up
+Legible = Callable[[Gray, Page], float]  # how surely the lines of an upright page are read, 0 to 1
 
 
 def find_lines(
@@ -67,7 +68,11 @@ def find_lines(
     elif len(turns) > 1 and legible:
         ways = (best, best + 2)
         pages |= {turn: find(_turned(gray, turn), name) for turn in ways if turn not in pages}
-        best = max(ways, key=lambda turn: legible(_turned(gray, turn), pages[turn]))
+        score, other = (legible(_turned(gray, turn), pages[turn]) for turn in ways)
+        if abs(other - score) > CLEARLY:
+            best = ways[other > score]
+        elif best:
+            best = max(ways, key=lambda turn: _raggedness(pages[turn]))
     return _turned_back(pages[best], best)
 
 

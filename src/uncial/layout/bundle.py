@@ -76,7 +76,8 @@ def load_layout(path: Path | None = None) -> LayoutBundle:
         provenance = dict(settings["provenance"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BundleError(
-            f"{folder}: is no layout bundle or is damaged ({error}); it is the folder that 'uncial train-layout' writes"
+            f"{folder}: is no layout bundle or is damaged ({error}); it is the folder that 'uncial train-layout' "
+            f"writes, and {DEFAULT!r} the shipped one"
         ) from error
     if version > VERSION:
         raise BundleError(f"{folder}: is of version {version}, this Uncial knows {VERSION}; update it")
