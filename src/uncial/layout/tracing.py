@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from uncial.geometry import Array
 
 LEAST = 0.15  # probability of a point of a baseline
-SURE = 0.7  # mean probability of a line
+SURE = 0.8  # mean probability of a line
 LONGEST_GAP = 4  # columns of the map that a trace may leap over
 FARTHEST_STEP = 1.6  # rows of the map between neighbouring columns
-CUT = 0.9  # probability of a line end; lower ones stand within lines, too
+CUT = 0.95  # probability of a line end; lower ones stand within lines, too
 END = 3  # columns of the map that the mark of a line end is wide
 SHORTEST = 0.4  # of a line's height: what is shorter is a speck; cells of tables hold single figures
 JOINED = 1.6  # of a line's height: pieces nearer than that, at one level, are one line
