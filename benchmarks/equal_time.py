@@ -29,7 +29,7 @@ from pathlib import Path
 
 import cv2
 from peers import Command, Run, environment, made, peers
-from results import Facts, facts, table, write
+from results import Facts, facts, keep, newest, table, text_of, write
 
 from uncial.metrics import EditCounts, count_edits, pooled
 from uncial.sources import read_samples, split_of
@@ -133,22 +133,6 @@ def calamari(folder: Path) -> System:
         return {image.stem: text_of(own / "texts" / f"{image.stem}.pred.txt") for image in images}
 
     return System(train, read, texts)
-
-
-def newest(folder: Path, pattern: str) -> Path:
-    """The file that was written last.
-
-    Raises:
-        FileNotFoundError: there is none.
-    """
-    found = sorted(folder.glob(pattern), key=lambda path: path.stat().st_mtime)
-    if not found:
-        raise FileNotFoundError(f"{folder}: holds no {pattern}: no network was kept; give it more --minutes")
-    return found[-1]
-
-
-def text_of(path: Path) -> str:
-    return path.read_text(encoding="utf-8").strip() if path.exists() else ""
 
 
 def lay_out(data: Sequence[Path], folder: Path, most: int) -> None:
@@ -275,13 +259,6 @@ def told(folder: Path, names: Sequence[str], machine: Facts, minutes: float) -> 
     text = f"# Equal time\n\n{machine.told()}\n{minutes:g} minutes and what Uncial's command takes beside; "
     text += f"{counts['train']:,} lines to learn from, {counts['score']:,} others to judge by.\n\n{table(head, rows)}"
     return text, {"lines": counts, "minutes": minutes, "CER": numbers, "machine": asdict(machine)}
-
-
-def keep(path: Path, value: object) -> None:
-    """Write JSON, whole or not at all."""
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
-    part.replace(path)
 
 
 def main() -> None:

@@ -213,3 +213,26 @@ def write(folder: Path, name: str, text: str, numbers: Mapping[str, Any], figure
             part = folder / f".{name}.{suffix}.part"
             part.write_text(content, encoding="utf-8")
             part.replace(folder / f"{name}.{suffix}")
+
+
+def keep(path: Path, value: object) -> None:
+    """Write JSON, whole or not at all."""
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
+    part.replace(path)
+
+
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8").strip() if path.exists() else ""
+
+
+def newest(folder: Path, pattern: str) -> Path:
+    """The file that was written last.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    found = sorted(folder.glob(pattern), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise FileNotFoundError(f"{folder}: holds no {pattern}: no network was kept; give it more --minutes")
+    return found[-1]

@@ -275,13 +275,14 @@ def test_a_pdf_on_standard_input_stays_as_it_is(sheet: Gray, tiny_bundle: Bundle
     assert shown[0] == shown[1]
 
 
-def test_a_page_that_lies_on_its_side_is_read_with_rotate(sheet: Gray, tiny_bundle: Bundle, tmp_path: Path) -> None:
-    for name, gray in (("upright.png", sheet), ("lying.png", np.rot90(sheet))):
+def test_a_page_that_lies_on_its_side_is_read_with_rotate(tmp_path: Path) -> None:
+    will = np.asarray(Image.open(ROOT / "examples" / "pages" / "will.jpg").convert("L"))
+    for name, gray in (("upright.png", will), ("lying.png", np.rot90(will))):
         (tmp_path / name).write_bytes(stored(gray.copy(), "PNG"))
     upright, lying = (
-        uncial("read", "-m", tiny_bundle.path, "--rotate", "auto", "--as", "page", tmp_path / name).out.split("\n")
+        uncial("read", "--quality", "fast", "--rotate", "auto", "--as", "page", tmp_path / name).out.split("\n")
         for name in ("upright.png", "lying.png")
     )
-    assert len(lying) == len(upright)
-    plain = uncial("read", "-m", tiny_bundle.path, "--as", "page", tmp_path / "lying.png").out
-    assert plain.split("\n") != lying
+    assert lying[0].startswith("Ceci est mon") and upright[0].startswith("Ceci est mon")
+    assert abs(len(lying) - len(upright)) < 3
+    assert "Ceci est mon" not in uncial("read", "--quality", "fast", "--as", "page", tmp_path / "lying.png").out

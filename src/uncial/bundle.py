@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from uncial.alphabet import Alphabet
 from uncial.architecture import CRNNConfig
 from uncial.atomic import aside, replace_folder
-from uncial.config import from_dict, to_dict
+from uncial.config import DEFAULT, from_dict, to_dict
 from uncial.errors import AlphabetError, BundleError, ConfigError, StorageError
 from uncial.lineimage import LineImageConfig
 from uncial.weights import Weights, pack, places, unpack
@@ -32,7 +32,6 @@ VERSION = 1
 SETTINGS, WEIGHTS, GRAPH, INT8_GRAPH = "bundle.json", "weights.safetensors", "model.onnx", "model.int8.onnx"
 LANGUAGE_MODEL = "lm.safetensors"
 SHIPPED = Path(__file__).parent / "models" / "default"
-DEFAULT = "default"  # what the shipped bundle may be called, where no folder of that name is at hand
 _HEAD = "head.bias"  # one number for each class, for each time step of a slice
 _CURE = "copy the whole folder again, or train it anew"
 

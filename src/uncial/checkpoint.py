@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-from uncial.bundle import DEFAULT
+from uncial.config import DEFAULT
 from uncial.errors import ConfigError, StorageError
 
 FILE = "checkpoint.pt"

@@ -14,6 +14,8 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from uncial.errors import ConfigError
 
+DEFAULT = "default"  # what the shipped bundle may be called, where no folder of that name is at hand
+
 T = TypeVar("T")
 
 

@@ -18,9 +18,8 @@ import torch
 from torch import Tensor
 
 from uncial import checkpoint
-from uncial.bundle import DEFAULT
 from uncial.checkpoint import Course
-from uncial.config import to_dict
+from uncial.config import DEFAULT, to_dict
 from uncial.errors import GroundTruthError
 from uncial.layout.bundle import SHIPPED, LayoutBundle, load_layout, save_layout
 from uncial.nn.crnn import fastest_autocast

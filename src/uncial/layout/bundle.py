@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from uncial.bundle import DEFAULT
+from uncial.config import DEFAULT
 from uncial.errors import BundleError, StorageError
 
 VERSION = 1
