@@ -28,7 +28,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
-from peers import Command, Run, environment, made, peers
+from peers import Command, Run, ended, environment, made, peers, trainer
 from results import Facts, facts, keep, newest, table, text_of, write
 
 from uncial.metrics import EditCounts, count_edits, pooled
@@ -58,29 +58,11 @@ class System:
 
 def uncial(threads: int) -> System:
     start = [sys.executable, "-m", "uncial"]
-    several = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node",
-        str(threads),
-        "-m",
-        "uncial",
-    ]
 
     def train(lines: Path, own: Path, minutes: float) -> Command:
         settings = ["--set", "threads=1", "--set", f"batch_lines={max(1, TrainConfig().batch_lines // threads)}"]
-        return [
-            *(several if threads > 1 else start),
-            "train",
-            str(lines / "lines.zip"),
-            "-o",
-            f"{own}/bundle",
-            "--minutes",
-            str(minutes),
-            *settings,
-        ]
+        data = [str(lines / "lines.zip"), "-o", f"{own}/bundle", "--minutes", str(minutes)]
+        return [*trainer(sys.executable, threads), "train", *data, *settings]
 
     def read(images: list[Path], own: Path) -> list[Command]:
         where = ["--as", "line", "-f", "json", "-o", f"{own}/lines.json"]
@@ -184,7 +166,7 @@ def learn(command: Command, seconds: float, threads: int, log: Path) -> Run:
         )
         try:
             asked = False
-            while not (ended := os.wait4(process.pid, os.WNOHANG))[0]:
+            while not (gone := os.wait4(process.pid, os.WNOHANG))[0]:
                 time.sleep(0.2)
                 if time.monotonic() - began > seconds + PATIENCE:
                     os.killpg(process.pid, signal.SIGKILL)
@@ -192,19 +174,12 @@ def learn(command: Command, seconds: float, threads: int, log: Path) -> Run:
                     asked = True
                     os.killpg(process.pid, signal.SIGINT)
         except BaseException:
-            os.killpg(
-                process.pid, signal.SIGTERM
-            )  # torchrun hands it on to its processes, which have groups of their own
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            ended(process)
             raise
-    process.returncode = os.waitstatus_to_exitcode(ended[1])
+    process.returncode = os.waitstatus_to_exitcode(gone[1])
     if process.returncode and not asked:
         raise RuntimeError(f"{command[:4]} failed: {log.read_text(encoding='utf-8', errors='replace')[-800:]}")
-    return Run(ended[2].ru_utime + ended[2].ru_stime, time.monotonic() - began, ended[2].ru_maxrss / 1024)
+    return Run(gone[2].ru_utime + gone[2].ru_stime, time.monotonic() - began, gone[2].ru_maxrss / 1024)
 
 
 def attempt(name: str, system: System, folder: Path, minutes: float, threads: int) -> None:

@@ -82,9 +82,8 @@ def _uncial(python: str, threads: int) -> Peer:
     def train(images: list[Path], passes: int, out: Path) -> Command:
         rest = "threads=1 validation_lines=1 validate_minutes=999 checkpoint_minutes=999 int8_lines=0"
         settings = [word for setting in rest.split() for word in ("--set", setting)]
-        way = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(threads)] if threads > 1 else []
         data = [str(_archive(images, out / "lines.zip")), "-o", f"{out}/bundle", "--epochs", str(passes)]
-        return [python, *way, "-m", "uncial", "train", *data, *settings]
+        return [*trainer(python, threads), "train", *data, *settings]
 
     def read(images: list[Path], _: Path) -> Command:
         # By the best path, as the others read: by default Uncial weighs every line with a language model, too.
@@ -92,6 +91,12 @@ def _uncial(python: str, threads: int) -> Peer:
 
     size = f"{installed():,.0f}, with training {installed('train'):,.0f}"
     return Peer(train, read, size=size, passes=(2, 10), lines=256)
+
+
+def trainer(python: str, processes: int) -> Command:
+    """How Uncial is started to train, with so many processes of one thread."""
+    way = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)] if processes > 1 else []
+    return [python, *way, "-m", "uncial"]
 
 
 def _archive(images: list[Path], path: Path) -> Path:
@@ -243,6 +248,16 @@ class Run:
     memory: float
 
 
+def ended(process: subprocess.Popen[bytes]) -> None:
+    """End a command; torchrun hands the signal on to its processes, which have groups of their own."""
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
 def timed(command: Command, threads: int, until: float = math.inf) -> Run:
     """Run a command to its end; its children count in time.
 
@@ -259,8 +274,7 @@ def timed(command: Command, threads: int, until: float = math.inf) -> Run:
         try:
             _, status, usage = os.wait4(process.pid, 0)
         except BaseException:  # Ctrl-C: nothing is left running
-            end()
-            process.wait()
+            ended(process)
             raise
         finally:
             clock.cancel()

@@ -13,7 +13,7 @@ from uncial.alphabet import BLANK
 from uncial.bundle import Bundle, load_bundle
 from uncial.decoders import Decoded, DecodedSpan, Hypothesis
 from uncial.decoding import AUTO, Decoding, quality_of
-from uncial.document import Failure, GraphemeSpan, Page, Transcript
+from uncial.document import Failure, GraphemeSpan, Line, Page, Transcript
 from uncial.errors import ConfigError, ImageError
 from uncial.geometry import length
 from uncial.layout import find_lines
@@ -134,23 +134,25 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         failures = []
         for n, line in enumerate(page.lines):
             try:
-                strip = cut_line(gray, line.baseline, line.boundary)
-                line_image(strip, self.bundle.line_image)
-                strips[n] = strip
+                strips[n] = self._strip(gray, line)
             except ImageError as error:
                 failures.append(Failure(line.id, f"{name or 'page'}: line {line.id}: {error}"))
         read = dict(zip(strips, self.read_lines(strips.values()), strict=True))
         whole = page.with_transcripts([read.get(n) for n in range(len(page.lines))])
         return replace(whole, failures=(*page.failures, *failures))
 
+    def _strip(self, gray: NDArray[np.uint8], line: Line) -> NDArray[np.uint8]:
+        """A line of a page as an image that can be read; ImageError: it cannot."""
+        strip = cut_line(gray, line.baseline, line.boundary)
+        line_image(strip, self.bundle.line_image)
+        return strip
+
     def _legible(self, gray: NDArray[np.uint8], page: Page) -> float:
         """The mean confidence of what is read in the longest lines of a page; 0 where that is too little to tell."""
         strips = []
         for line in sorted(page.lines, key=lambda line: -length(line.baseline))[:LOOKED_AT]:
             with suppress(ImageError):
-                strip = cut_line(gray, line.baseline, line.boundary)
-                line_image(strip, self.bundle.line_image)
-                strips.append(strip)
+                strips.append(self._strip(gray, line))
         read = self.read_lines(strips)
         graphemes = sum(len(line.spans) for line in read)
         return sum(line.confidence * len(line.spans) for line in read) / graphemes if graphemes >= TELLING else 0.0

@@ -60,19 +60,17 @@ def find_lines(
         find = open_finder(bundle)
     turns = choose({"none": (0,), "auto": (0, 1, 3)}, "way to rotate", rotate)
     pages = {turn: find(_turned(gray, turn), name) for turn in turns}
+    if rotate == "none":
+        return pages[0]
     best = 0
-    if len(turns) > 1 and max(_written(pages[1]), _written(pages[3])) > UPRIGHT * _written(pages[0]):
-        best = 1
-    if best and not legible:
+    if max(_written(pages[1]), _written(pages[3])) > UPRIGHT * _written(pages[0]):
         best = max((1, 3), key=lambda turn: _raggedness(pages[turn]))
-    elif len(turns) > 1 and legible:
-        ways = (best, best + 2)
-        pages |= {turn: find(_turned(gray, turn), name) for turn in ways if turn not in pages}
-        score, other = (legible(_turned(gray, turn), pages[turn]) for turn in ways)
-        if abs(other - score) > CLEARLY:
-            best = ways[other > score]
-        elif best:
-            best = max(ways, key=lambda turn: _raggedness(pages[turn]))
+    if legible:
+        ways = best, (best + 2) % 4
+        if ways[1] not in pages:
+            pages[ways[1]] = find(_turned(gray, ways[1]), name)
+        here, there = (legible(_turned(gray, turn), pages[turn]) for turn in ways)
+        best = ways[there > here + CLEARLY]
     return _turned_back(pages[best], best)
 
 
