@@ -8,8 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from uncial.cli import app
+from uncial.document import Line, Page, Region, Transcript
 from uncial.errors import GroundTruthError
-from uncial.evaluate_pages import WAYS, evaluate_pages, match_lines
+from uncial.evaluate_pages import WAYS, _truth, evaluate_pages, match_lines
 from uncial.recognizer import Recognizer
 from uncial.sources.marked_pages import marked_pages
 from uncial.text import graphemes
@@ -40,6 +41,33 @@ def test_a_line_that_is_not_found_counts_as_deleted(tmp_path: Path) -> None:
     less = evaluate_pages(marked_pages([tmp_path]), Recognizer.load(), split="all").pages[0]
     assert less.counts[1].insertions >= whole.counts[1].insertions + 30  # that line is read, and nobody has marked it
     assert less.counts[0].reference < whole.counts[0].reference
+
+
+def test_a_line_marked_without_a_text_is_left_out_with_what_is_read_there(tmp_path: Path) -> None:
+    whole = evaluate_pages(marked_pages([PAGES]), Recognizer.load(), split="all").pages[0]
+    (tmp_path / "will.jpg").symlink_to(PAGES / "will.jpg")
+    marked = (PAGES / "will.xml").read_text(encoding="utf-8")
+    line = re.findall(r"<TextLine.*?</TextLine>", marked, re.DOTALL)[4]
+    empty = re.sub(r"<TextEquiv.*?</TextEquiv>", "", line, flags=re.DOTALL)
+    assert empty != line
+    (tmp_path / "will.xml").write_text(marked.replace(line, empty), encoding="utf-8")
+    less = evaluate_pages(marked_pages([tmp_path]), Recognizer.load(), split="all").pages[0]
+    assert less.counts[0].reference <= whole.counts[0].reference - 30
+    assert less.counts[1].insertions <= whole.counts[1].insertions
+    assert less.counts[2].insertions <= whole.counts[2].insertions + 3
+
+
+def piece(name: str, left: float, right: float, text: str = "") -> Line:
+    around = ((left, 80.0), (right, 80.0), (right, 110.0), (left, 110.0))
+    return Line(name, ((left, 100.0), (right, 100.0)), around, Transcript(text, 1.0) if text else None)
+
+
+def test_of_a_line_in_pieces_one_without_a_text_leaves_the_others_out() -> None:
+    lines = (piece("a", 0, 90, "one"), piece("b", 100, 200), piece("c", 210, 300, "two"), piece("d", 400, 500, "three"))
+    region = Region("r", ((0.0, 0.0), (600.0, 0.0), (600.0, 200.0)), lines)
+    truth = _truth(Page("p", 600, 200, (region,)))
+    assert truth.texts == [list("three")]
+    assert {line.id for line in truth.unknown} == {"a", "b", "c"}
 
 
 def test_lines_are_matched_by_what_they_say() -> None:

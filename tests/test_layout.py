@@ -11,6 +11,7 @@ from uncial.errors import BundleError, ConfigError
 from uncial.geometry import Box
 from uncial.layout import FINDERS, find_lines
 from uncial.layout.bundle import load_layout, save_layout
+from uncial.layout.found import FoundLine, without_scraps
 from uncial.layout.order import reading_order
 from uncial.layout.tracing import traced_lines
 from uncial.layout_metrics import count_baselines
@@ -181,6 +182,53 @@ def test_facing_pages_are_read_one_after_the_other_though_lines_run_across_the_f
 def test_lines_that_begin_anywhere_are_not_taken_for_columns():
     staggered = [Box(40 + 30 * (n % 7), 100 + 30 * n, 600 + 20 * (n % 5), 115 + 30 * n) for n in range(20)]
     assert reading_order(staggered) == [list(range(20))]
+
+
+def test_a_note_in_the_margin_is_read_by_itself():
+    text = [(200, 100 + 30 * n, 800) for n in range(20)]
+    note = [(30, 208 + 24 * n, 190) for n in range(5)]  # at other levels than the lines beside it
+    assert reading_order(boxes(*text, *note)) == [list(range(20, 25)), list(range(20))]
+    right = [(810, 208 + 24 * n, 950) for n in range(5)]
+    assert reading_order(boxes(*text, *right)) == [list(range(20)), list(range(20, 25))]
+
+
+def test_dates_and_numbers_in_the_margin_stay_with_their_lines():
+    text = [(200, 100 + 30 * n, 800) for n in range(20)]
+    dates = [(130, 100 + 150 * n, 165) for n in range(4)]
+    assert reading_order(boxes(*text, *dates)) == [
+        [n for row in range(20) for n in ([20 + row // 5] if row % 5 == 0 else []) + [row]]
+    ]
+
+
+def found_lines(*lines):
+    return [FoundLine(np.array([[left, y], [right, y]], float), 12.0, 5.0) for left, y, right in lines]
+
+
+def test_scraps_of_a_facing_page_are_left_out():
+    text = [(200, 100 + 30 * n, 780) for n in range(20)]
+    scraps = [(0, 105 + 30 * n, 90) for n in range(12)]
+    assert len(without_scraps(found_lines(*text, *scraps), 900)) == 20
+    mirrored = [(899 - right, y, 899 - left) for left, y, right in (*text, *scraps)]
+    assert len(without_scraps(found_lines(*mirrored), 900)) == 20
+
+
+@pytest.mark.parametrize(
+    "margin",
+    [
+        [(0, 105 + 30 * n, 25) for n in range(12)],  # numbers
+        [(0, 105 + 150 * n, 90) for n in range(4)],  # headwords, one every five lines
+        [(12, 105 + 30 * n, 90) for n in range(12)],  # a note that is whole
+        [(0, 105 + 30 * n, 90) for n in range(3)],  # too few to tell
+    ],
+)
+def test_what_may_belong_to_the_page_is_kept(margin):
+    text = found_lines(*[(200, 100 + 30 * n, 780) for n in range(20)], *margin)
+    assert without_scraps(text, 900) == text
+
+
+def test_nothing_is_left_out_of_a_picture_that_cuts_off_its_own_lines():
+    text = found_lines(*[(0, 100 + 30 * n, 700 if n % 3 else 90) for n in range(20)])
+    assert without_scraps(text, 900) == text
 
 
 def test_cells_of_a_table_are_read_row_by_row():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from uncial.layout_metrics import count_baselines, sampled, tolerances
+from uncial.layout_metrics import count_baselines, lying_on, sampled, tolerances
 
 LINES = [((0.0, y), (400.0, y)) for y in (100.0, 140.0, 180.0)]
 
@@ -50,3 +50,13 @@ def test_two_lines_merged_are_paired_with_one_of_them():
 def test_pages_without_lines_cost_only_what_was_found_on_them():
     counts = count_baselines([], LINES) + count_baselines(LINES, [])
     assert (counts.true, counts.found, counts.covered, counts.right) == (3, 3, 0, 0)
+
+
+def test_what_a_line_lies_on_is_told_in_shares():
+    shares = lying_on(
+        [((0.0, 101.0), (200.0, 101.0)), ((200.0, 140.0), (600.0, 140.0)), ((0.0, 500.0), (9.0, 500.0))], LINES
+    )
+    assert shares.shape == (3, 3)
+    assert shares[0].tolist() == [1, 0, 0]
+    assert shares[1, 1] == pytest.approx(0.55, abs=0.03)  # half of it, and what fades out
+    assert not shares[2].any() and not shares[:, 2].any()

@@ -13,15 +13,20 @@ from typing import Any
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from uncial.document import Page
+from uncial.document import Line, Page
 from uncial.errors import GroundTruthError
 from uncial.evaluate_layout import INCOMPLETE
+from uncial.geometry import box_around
 from uncial.layout import find_lines
+from uncial.layout_metrics import lying_on
 from uncial.metrics import EditCounts, count_edits, pooled
 from uncial.recognizer import Recognizer
 from uncial.sources.marked_pages import MarkedPage
 from uncial.text import graphemes, reading_text
 
+NEAR = 1.0  # of a line's height: pieces of one line stand nearer
+LEVEL = 0.3  # of a line's height: and at one level
+ON = 0.2  # of a found line: so much of it at least lies on lines of unknown text
 WAYS = ("true lines", "found lines", "in order")
 
 
@@ -70,8 +75,8 @@ def evaluate_pages(
 ) -> PagesEvaluation:
     """Find and read the lines of pages and compare them with their ground truth.
 
-    Lines whose transcriber left some of the text open are left out, together with the lines found there. Where a line
-    has no text at all, whatever is read there counts as inserted.
+    Lines that are marked without a text, or of whose text the transcriber left some open, are left out, pieces of the
+    same line too, together with the lines found there. What is read where nothing is marked counts as inserted.
 
     Args:
         pages: of ground truth.
@@ -125,48 +130,71 @@ def match_lines(truths: Sequence[Sequence[str]], reads: Sequence[Sequence[str]])
 
 @dataclass(frozen=True, slots=True)
 class _Truth:
-    """Lines of a page with a text, graphemes of each, and of those whose transcriber left some of it open."""
+    """Lines of a page whose text is known, graphemes of each, and lines whose text nobody knows for sure."""
 
     page: Page
     texts: list[list[str]]
-    open_texts: list[list[str]]
+    unknown: list[Line]
 
 
 def _truth(page: Page) -> _Truth:
     """What a reader of the page would want to see read."""
-    regions, texts, open_texts = [], [], []
-    for region in page.regions:
-        lines = []
-        for line in region.lines:
-            reading = reading_text(line.transcript.text) if line.transcript else None
-            if reading and reading.text and not reading.reason:
-                lines.append(line)
-                texts.append(graphemes(reading.text))
-            elif reading and reading.text:
-                open_texts.append(graphemes(reading.text))
-        regions.append(replace(region, lines=tuple(lines)))
-    return _Truth(replace(page, regions=tuple(regions)), texts, open_texts)
+    known, unknown = [], []
+    for line in page.lines:
+        reading = reading_text(line.transcript.text) if line.transcript else None
+        if reading and reading.text and not reading.reason:
+            known.append((line, graphemes(reading.text)))
+        else:
+            unknown.append(line)
+    grown = -1
+    while grown != len(unknown):  # of a line in pieces, a piece without a text leaves the others open
+        grown = len(unknown)
+        unknown += [line for line, _ in known if any(_goes_on(line, other) for other in unknown)]
+        known = [(line, text) for line, text in known if line not in unknown]
+    kept = {line.id: text for line, text in known}
+    regions = [replace(r, lines=tuple(line for line in r.lines if line.id in kept)) for r in page.regions]
+    page = replace(page, regions=tuple(regions))
+    return _Truth(page, [kept[line.id] for line in page.lines], unknown)
+
+
+def _goes_on(line: Line, other: Line) -> bool:
+    """Whether one begins where the other ends: they are pieces of one line."""
+    box = box_around(other.boundary)
+    height = box.bottom - box.top
+    ends = ((line.baseline[-1], other.baseline[0]), (other.baseline[-1], line.baseline[0]))
+    return any(abs(b[0] - a[0]) < NEAR * height and abs(b[1] - a[1]) < LEVEL * height for a, b in ends)
 
 
 def _compared(truth: _Truth, told: Page, found: Page) -> tuple[EditCounts, EditCounts, EditCounts]:
     """The counts in each of WAYS."""
     line_by_line = pooled(count_edits(true, read) for true, read in zip(truth.texts, _texts(told), strict=True))
-    reads, some = _texts(found), len(truth.texts)
-    pairs = match_lines(truth.texts + truth.open_texts, reads)
-    left_open = {r for t, r in pairs if t >= some}  # nobody can say whether they were read well
-    pairs = [(t, r) for t, r in pairs if t < some]
+    found_lines = [line for line, on in zip(found.lines, _on_unknown(truth, found), strict=True) if not on]
+    reads = [_text(line) for line in found_lines]
+    pairs = match_lines(truth.texts, reads)
     matched = pooled(count_edits(truth.texts[t], reads[r]) for t, r in pairs)
-    missed = set(range(some)) - {t for t, _ in pairs}
-    idle = set(range(len(reads))) - {r for _, r in pairs} - left_open
+    missed = set(range(len(truth.texts))) - {t for t, _ in pairs}
+    idle = set(range(len(reads))) - {r for _, r in pairs}
     matched += EditCounts(
         deletions=sum(len(truth.texts[t]) for t in missed), insertions=sum(len(reads[r]) for r in idle)
     )
-    whole = _run_together(read for r, read in enumerate(reads) if r not in left_open)
-    return line_by_line, matched, count_edits(_run_together(truth.texts), whole)
+    return line_by_line, matched, count_edits(_run_together(truth.texts), _run_together(reads))
+
+
+def _on_unknown(truth: _Truth, found: Page) -> list[bool]:
+    """Of each found line whether it lies on lines of unknown text more than on others: nobody can judge its text."""
+    known = [line.baseline for line in truth.page.lines]
+    shares = lying_on([line.baseline for line in found.lines], known + [line.baseline for line in truth.unknown])
+    judged = shares[:, : len(known)].sum(axis=1)
+    unknown = shares[:, len(known) :].sum(axis=1)
+    return [bool(on) for on in unknown > np.maximum(judged, ON)]
+
+
+def _text(line: Line) -> list[str]:
+    return graphemes(line.transcript.text if line.transcript else "")
 
 
 def _texts(page: Page) -> list[list[str]]:
-    return [graphemes(line.transcript.text if line.transcript else "") for line in page.lines]
+    return [_text(line) for line in page.lines]
 
 
 def _run_together(lines: Iterable[Sequence[str]]) -> list[str]:

@@ -72,11 +72,22 @@ def count_baselines(true: Sequence[Points], found: Sequence[Points]) -> Baseline
         nearest = np.full(len(truth), FARTHEST)
         for h, find in enumerate(finds):
             if _apart(truth, find) < 3 * limit:
-                distances = np.hypot(*(truth[:, None] - find[None]).transpose(2, 0, 1))
+                distances = _distances(truth, find)
                 nearest = np.minimum(nearest, distances.min(axis=1))
                 shares[h, g] = closeness(distances.min(axis=0), limit).mean()
         covered += float(closeness(nearest, limit).mean())
     return BaselineCounts(covered, len(truths), _paired(shares), len(finds))
+
+
+def lying_on(found: Sequence[Points], marked: Sequence[Points]) -> Array:
+    """The share of each found baseline that lies on each marked one, (found, marked), in [0, 1]."""
+    truths, finds = [sampled(line) for line in marked], [sampled(line) for line in found]
+    shares = np.zeros((len(finds), len(truths)))
+    for g, (truth, limit) in enumerate(zip(truths, tolerances(truths), strict=True)):
+        for h, find in enumerate(finds):
+            if _apart(truth, find) < 3 * limit:
+                shares[h, g] = closeness(_distances(truth, find).min(axis=0), limit).mean()
+    return shares
 
 
 def sampled(line: Points) -> Array:
@@ -134,6 +145,12 @@ def _paired(shares: Array) -> float:
         shares[h, :] = 0
         shares[:, g] = 0
     return total
+
+
+def _distances(a: Array, b: Array) -> Array:
+    """From each point of one polyline to each of another."""
+    apart: Array = np.hypot(*(a[:, None] - b[None]).transpose(2, 0, 1))
+    return apart
 
 
 def _apart(a: Array, b: Array) -> float:

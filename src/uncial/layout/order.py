@@ -2,7 +2,8 @@
 
 A page is cut where an empty strip runs through it from top to bottom (Nagy et al. 1992, XY cut, but with lines for
 pixels); a heading above two columns is cut off first. Where lines of facing pages run on across the fold, no strip is
-empty, and the page is cut where the least of them lies astray. Cells of a table are narrow, so its rows stay together.
+empty, and the page is cut where the least of them lies astray. Notes of several lines in a margin are columns, too.
+Cells of a table are narrow, so its rows stay together.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ COLUMN_WIDTH = 4.0  # heights of a line: the median line of a column is at least
 GUTTER = 0.5  # heights of a line: the empty strip between columns is at least so wide
 OVERHANG = 0.15  # of a line's length: so much may reach into the column beside, where no strip is empty
 CROSSING = 0.15  # of the lines of the smaller column: so many may reach farther
+LONG = 0.6  # of the width of long lines: so long are lines of running text beside which notes stand
+NOTE_SPACING = 2.5  # spacings of the text: lines of one note are nearer
 ALIKE = 0.5  # columns of facing pages are alike in width, down to this ratio; those of tables seldom are
 
 
@@ -47,7 +50,55 @@ def _cut(chosen: list[int], boxes: Sequence[Box], height: float) -> list[list[in
             return [*_cut(head, boxes, height), tail]
     if (fold := _fold(chosen, boxes, height)) is not None:
         return _parted(chosen, boxes, height, fold)
-    return [sum(rows, [])]
+    text, notes = _notes(chosen, boxes, height)
+    if not notes:
+        return [sum(rows, [])]
+    columns = [sum(_rows(text, boxes), []), *notes]
+    return sorted(columns, key=lambda column: float(np.median([boxes[i].left for i in column])))
+
+
+def _notes(chosen: list[int], boxes: Sequence[Box], height: float) -> tuple[list[int], list[list[int]]]:
+    """The running text, and notes of several lines in its margins, each by itself from top to bottom.
+
+    Where more stands beside the text than notes of some lines, such as cells of a table, verse numbers or dates, it
+    belongs to the rows of the text, and there are no notes.
+    """
+    widths = {i: boxes[i].right - boxes[i].left for i in chosen}
+    longs = [i for i in chosen if widths[i] >= LONG * np.quantile(list(widths.values()), 0.9)]
+    if len(longs) < 2 * COLUMN_LINES:
+        return chosen, []
+    spacing = float(np.median(np.diff(sorted(boxes[i].bottom for i in longs))))
+    text = [boxes[i] for i in longs]
+    beside = [i for i in chosen if i not in longs and _is_beside(boxes[i], text, spacing)]
+    notes: list[list[int]] = []
+    for i in sorted(beside, key=lambda i: boxes[i].bottom):
+        above = [note for note in notes if _goes_on(boxes[note[-1]], boxes[i], spacing)]
+        if above:
+            above[0].append(i)
+        else:
+            notes.append([i])
+    notes = [n for n in notes if len(n) >= COLUMN_LINES and np.median([widths[i] for i in n]) >= COLUMN_WIDTH * height]
+    noted = set(sum(notes, []))
+    if 2 * len(noted) <= len(beside) or len(beside) > len(longs):
+        return chosen, []
+    return [i for i in chosen if i not in noted], notes
+
+
+def _goes_on(last: Box, box: Box, spacing: float) -> bool:
+    """Whether a line is the next one of a note."""
+    return box.bottom - last.bottom <= NOTE_SPACING * spacing and _overlap(last, box) > 0.5
+
+
+def _is_beside(box: Box, longs: Sequence[Box], spacing: float) -> bool:
+    """Whether long lines run at the level of a line, and it stands in their margin."""
+    level = [other for other in longs if abs(other.bottom - box.bottom) <= 1.5 * spacing]
+    return len(level) > 0 and all(_overlap(box, other) <= OVERHANG for other in level)
+
+
+def _overlap(box: Box, other: Box) -> float:
+    """The share of the narrower box that lies above or below the other."""
+    shared = min(box.right, other.right) - max(box.left, other.left)
+    return max(shared, 0.0) / max(min(box.right - box.left, other.right - other.left), 1.0)
 
 
 def _parted(chosen: list[int], boxes: Sequence[Box], height: float, place: float) -> list[list[int]]:
