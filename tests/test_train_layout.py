@@ -14,7 +14,7 @@ from uncial.evaluate_layout import evaluate_layout
 from uncial.formats.page_xml import write_page_xml
 from uncial.layout.network import NetworkFinder, load_layout
 from uncial.nn.layout_graph import network_of
-from uncial.nn.layout_net import Reading
+from uncial.nn.layout_net import Reading, layout_loss
 from uncial.nn.layout_targets import drawn_lines, rasterised, varied
 from uncial.scan import Scan
 from uncial.sources import Sample
@@ -65,6 +65,20 @@ def test_targets_lie_where_the_lines_do_and_tell_their_heights():
     assert maps[0, 20, 30] == 1 and maps[0, 30, 30] == 0
     assert maps[1, 20, 10] == 1 and maps[1, 20, 30] == 0
     assert maps[2, 20, 30] == pytest.approx(10, abs=1) and maps[3, 20, 30] == pytest.approx(4, abs=1)
+
+
+def test_heights_that_nobody_marked_are_not_learned():
+    gray, page = a_page()
+    lines = [replace(line, marked=False) for line in drawn_lines(page)]
+    _, targets = varied(gray, lines, 128, np.random.default_rng(3))
+    assert targets[2].min() == targets[3].min() == -1
+    targets = torch.from_numpy(targets)[None]
+    maps = torch.zeros(1, 4, 64, 64)
+    other = maps.clone()
+    other[:, 2:] = 5.0
+    assert layout_loss(maps, targets) == layout_loss(other, targets)
+    marked = torch.from_numpy(rasterised(drawn_lines(page), 128, 128))[None]
+    assert layout_loss(maps, marked) < layout_loss(other, marked)
 
 
 def test_a_varied_page_keeps_its_lines_under_its_ink():

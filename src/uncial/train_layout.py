@@ -26,7 +26,7 @@ from uncial.nn.crnn import fastest_autocast
 from uncial.nn.layout_composed import Marked, composed, cropped, side_by_side
 from uncial.nn.layout_graph import layout_graph, network_of
 from uncial.nn.layout_net import LayoutNet, layout_loss
-from uncial.nn.layout_targets import DrawnLine, drawn_lines, varied
+from uncial.nn.layout_targets import drawn_lines, varied
 from uncial.nn.learner import move_average, one_cycle
 from uncial.sources import Sample, split_of
 from uncial.sources.marked_pages import MarkedPage
@@ -168,7 +168,7 @@ def _opened(page: MarkedPage, size: int) -> Marked:
     scale = 1.3 * size / max(gray.shape)
     if scale < 1:
         gray = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-        lines = [DrawnLine(line.points * scale, line.above * scale, line.below * scale) for line in lines]
+        lines = [line.scaled(scale) for line in lines]
     return gray, lines
 
 

@@ -5,6 +5,7 @@ letter with notes between its lines and in its margin.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -43,7 +44,7 @@ def side_by_side(left: Marked, right: Marked, rng: np.random.Generator) -> Marke
     both = np.hstack([gray, cv2.resize(other, size, interpolation=method)]).astype(np.float32)
     far = np.abs(np.arange(both.shape[1]) - gray.shape[1]) / (0.03 * both.shape[1])
     both *= 1 - rng.uniform(0, 0.7) * np.exp(-far).astype(np.float32)
-    moved = [DrawnLine(x.points * scale + (gray.shape[1], 0), x.above * scale, x.below * scale) for x in others]
+    moved = [replace(x := line.scaled(scale), points=x.points + (gray.shape[1], 0)) for line in others]
     return both.astype(np.uint8), lines + moved
 
 
@@ -67,7 +68,7 @@ def _inside(line: DrawnLine, left: int, top: int, wide: int, high: int) -> Drawn
     if len(places) < 2 or np.ptp(places) < min(along[-1], CUT_OFF * (line.above + line.below)):
         return None
     inner = fine[np.flatnonzero(seen)[0] : np.flatnonzero(seen)[-1] + 1]
-    return DrawnLine(inner, line.above, line.below)
+    return replace(line, points=inner)
 
 
 def _letter(page: NDArray[np.float32], draw: Draw, rng: np.random.Generator) -> list[DrawnLine]:
@@ -143,7 +144,7 @@ def _written(
     patch *= 1 - rng.uniform(0.5, 0.9) * strokes
     base, above, below = standing(strokes)
     ends = np.array([[x + columns[0], y + base], [x + columns[-1] + 1.0, y + base]])
-    return DrawnLine(ends, max(2.0, above), max(2.0, below))
+    return DrawnLine(ends, max(2.0, above), max(2.0, below), marked=False)  # a polygon reaches farther than most ink
 
 
 def standing(strokes: NDArray[np.float32]) -> tuple[float, float, float]:

@@ -95,7 +95,7 @@ def layout_loss(maps: Tensor, targets: Tensor) -> Tensor:
     Args:
         maps: (N, MAPS, H, W) as the network gives them.
         targets: (N, MAPS + 1, H, W): baseline and ends in [0, 1], heights above and below in pixels where there is a
-            baseline, and 1 where the truth is known, 0 where it is not.
+            baseline, -1 if they are not to be learned there, and 1 where the truth is known, 0 where it is not.
     """
     maps, known = maps.float(), targets[:, 4:5]
     wanted = targets[:, :2]
@@ -106,8 +106,9 @@ def layout_loss(maps: Tensor, targets: Tensor) -> Tensor:
     overlap, extent = (found * wanted).sum(dim=(0, 2, 3)), (found + wanted * known).sum(dim=(0, 2, 3))
     dice = (1 - (2 * overlap + 1) / (extent + 1)).mean()
     on_line = (wanted[:, :1] > 0.5) * known
-    heights = functional.smooth_l1_loss(maps[:, 2:], (targets[:, 2:4] + 1).log(), reduction="none", beta=0.1)
-    return 4 * cross + dice + (heights * on_line).sum() / on_line.sum().clamp(min=1)
+    told = on_line * (targets[:, 2:3] >= 0)
+    heights = functional.smooth_l1_loss(maps[:, 2:], targets[:, 2:4].clamp(min=0).log1p(), reduction="none", beta=0.1)
+    return 4 * cross + dice + (heights * told).sum() / told.sum().clamp(min=1)
 
 
 def _doubled(x: Tensor) -> Tensor:

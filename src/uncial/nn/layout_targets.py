@@ -1,7 +1,7 @@
 """Pages as the layout network learns from them: varied a little, with the maps that it should tell of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -19,11 +19,23 @@ CHANNELS = 5  # baseline, ends, above, below, known
 
 @dataclass(frozen=True, slots=True)
 class DrawnLine:
-    """A line of ground truth: (N, 2) points of its baseline, and pixels that it reaches above and below it."""
+    """A line of ground truth.
+
+    Attributes:
+        points: (N, 2) of its baseline.
+        above: pixels that it reaches above it.
+        below: pixels that it reaches below it.
+        marked: whether its heights are those of a polygon that somebody drew; if not, they are not to be learned.
+    """
 
     points: NDArray[np.float64]
     above: float
     below: float
+    marked: bool = True
+
+    def scaled(self, scale: float) -> "DrawnLine":
+        """The line on a page of another size."""
+        return replace(self, points=self.points * scale, above=self.above * scale, below=self.below * scale)
 
 
 def drawn_line(line: Line) -> DrawnLine:
@@ -37,8 +49,8 @@ def drawn_line(line: Line) -> DrawnLine:
     fine = np.concatenate(parts)
     offset = fine[:, 1] - np.interp(fine[:, 0], x, level_curve(base, x, 1.0))
     above, below = -offset[offset < 0], offset[offset > 0]
-    reach = (float(np.quantile(side, 0.7)) if len(side) else 2.0 for side in (above, below))
-    return DrawnLine(np.array(line.baseline, float), *(max(2.0, value) for value in reach))
+    reach = [max(2.0, float(np.quantile(side, 0.7))) if len(side) else 2.0 for side in (above, below)]
+    return DrawnLine(np.array(line.baseline, float), reach[0], reach[1])
 
 
 def drawn_lines(page: Page) -> list[DrawnLine]:
@@ -55,14 +67,15 @@ def rasterised(lines: Sequence[DrawnLine], height: int, width: int) -> Maps:
         width: the same across.
 
     Returns:
-        float32 (CHANNELS, height / 2, width / 2).
+        float32 (CHANNELS, height / 2, width / 2); heights are -1 where a line has none to learn from.
     """
     maps = np.zeros((CHANNELS, height // STRIDE, width // STRIDE), np.float32)
     maps[4] = 1
     for line in lines:
         points = np.rint(line.points / STRIDE * 16).astype(np.int32)
         thick = 3 if line.above + line.below > 14 else 2
-        for channel, value in ((0, 1.0), (2, line.above), (3, line.below)):
+        heights = (line.above, line.below) if line.marked else (-1.0, -1.0)
+        for channel, value in zip((0, 2, 3), (1.0, *heights), strict=True):
             cv2.polylines(maps[channel], [points], False, value, thick, shift=4)
         reach = 0.35 * (line.above + line.below)
         for end, after in ((line.points[0], line.points[1]), (line.points[-1], line.points[-2])):
@@ -126,7 +139,7 @@ def _moved(line: DrawnLine, affine: NDArray[np.float64], wave: Maps, scale: floa
         points = np.column_stack([np.interp(steps, np.arange(len(points)), points[:, i]) for i in range(2)])
     points = points @ affine[:, :2].T + affine[:, 2]
     points[:, 1] -= np.interp(points[:, 0], np.arange(len(wave)), wave)
-    return DrawnLine(points, line.above * scale, line.below * scale)
+    return replace(line.scaled(scale), points=points)
 
 
 def _wave(size: int, rng: np.random.Generator) -> Maps:
