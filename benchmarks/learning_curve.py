@@ -2,8 +2,7 @@
 
     python benchmarks/learning_curve.py [-o docs/benchmarks]
 
-Reads the logs of the runs that were kept (`docs/*-run.csv`, `docs/first-model.csv`), each of which went on from the
-one before, and writes learning-curve.md, .svg and .json. The CER is that of the run's own validations: best path in
+Reads the logs of the runs that were kept (`docs/training/run-N.csv`), each of which went on from the one before, and writes learning-curve.md, .svg and .json. The CER is that of the run's own validations: best path in
 full precision on up to 2,000 validation lines of all collections, which differ a little from run to run.
 """
 
@@ -14,7 +13,7 @@ from pathlib import Path
 from results import line_chart, stacked, table, write
 
 DOCS = Path(__file__).parents[1] / "docs"
-RUNS = ("first-model", "second-run", "third-run", "fourth-run", "fifth-run")
+RUNS = DOCS / "training"
 
 Point = tuple[float, float, float]  # hours, million lines, CER in percent
 
@@ -24,7 +23,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("-o", "--out", type=Path, default=DOCS / "benchmarks")
     chosen = options.parse_args()
-    runs = curves({name: DOCS / f"{name}.csv" for name in RUNS})
+    runs = curves({path.stem: path for path in sorted(RUNS.glob("run-*.csv"))})
     by_hours = {name: [(hours, cer) for hours, _, cer in points] for name, points in runs.items()}
     by_lines = {name: [(lines, cer) for _, lines, cer in points] for name, points in runs.items()}
     figure = stacked(

@@ -82,7 +82,7 @@ def main(evaluation: Path) -> None:
     found = json.loads(evaluation.read_text(encoding="utf-8"))
     facts = bundle.provenance
     lines, sources = facts["lines"], facts["sources"]
-    runs = [last_row(CARD.with_name(f"{name}.csv")) for name in RUNS]
+    runs = [last_row(log) for log in RUNS.glob("run-*.csv")]
     collections = {name: notes for name, notes in sources.items() if not notes.startswith(DRAWN)}
     drawings = dict.fromkeys(notes for notes in sources.values() if notes.startswith(DRAWN))
     network = bundle.architecture
@@ -112,13 +112,7 @@ def main(evaluation: Path) -> None:
 
 
 DRAWN = "Synthetic lines"  # how the notes of drawn lines begin
-RUNS = (
-    "first-model",
-    "second-run",
-    "third-run",
-    "fourth-run",
-    "fifth-run",
-)  # their logs; the bundle tells of the last one only
+RUNS = CARD.with_name("training")  # the logs of its runs; the bundle tells of the last one only
 COMMAND = """torchrun --nproc-per-node 2 -m uncial train DATA/*.zip -o first --minutes 130 \\
         --set threads=1 --set rarest=3 --set batch_lines=8 --set network.dropout=0.1 --set augment.strength=0.6 \\
         --set network.steps_per_slice=1
