@@ -2,8 +2,9 @@
 
     python benchmarks/learning_curve.py [-o docs/benchmarks]
 
-Reads the logs of the runs that were kept (`docs/training/run-N.csv`), each of which went on from the one before, and writes learning-curve.md, .svg and .json. The CER is that of the run's own validations: best path in
-full precision on up to 2,000 validation lines of all collections, which differ a little from run to run.
+Reads the logs of the runs that were kept (`docs/training/run-N.csv`), each of which went on from the one before, and
+writes learning-curve.md, .svg and .json. The CER is that of the run's own validations: best path in full precision on
+up to 2,000 validation lines of all collections, which differ a little from run to run.
 """
 
 import argparse
