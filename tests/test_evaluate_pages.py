@@ -57,17 +57,32 @@ def test_a_line_marked_without_a_text_is_left_out_with_what_is_read_there(tmp_pa
     assert less.counts[2].insertions <= whole.counts[2].insertions + 3
 
 
-def piece(name: str, left: float, right: float, text: str = "") -> Line:
-    around = ((left, 80.0), (right, 80.0), (right, 110.0), (left, 110.0))
-    return Line(name, ((left, 100.0), (right, 100.0)), around, Transcript(text, 1.0) if text else None)
+def piece(name: str, start: tuple[float, float], end: tuple[float, float], text: str = "") -> Line:
+    (left, top), (right, bottom) = start, end
+    upright = abs(bottom - top) > abs(right - left)
+    wide, high = (15.0, 0.0) if upright else (0.0, 15.0)
+    around = ((left - wide, top - high), (right - wide, bottom - high), (right + wide, bottom + high),
+              (left + wide, top + high))  # fmt: skip
+    return Line(name, (start, end), around, Transcript(text, 1.0) if text else None)
 
 
-def test_of_a_line_in_pieces_one_without_a_text_leaves_the_others_out() -> None:
-    lines = (piece("a", 0, 90, "one"), piece("b", 100, 200), piece("c", 210, 300, "two"), piece("d", 400, 500, "three"))
-    region = Region("r", ((0.0, 0.0), (600.0, 0.0), (600.0, 200.0)), lines)
-    truth = _truth(Page("p", 600, 200, (region,)))
-    assert truth.texts == [list("three")]
-    assert {line.id for line in truth.unknown} == {"a", "b", "c"}
+def unknown(*lines: Line) -> set[str]:
+    region = Region("r", ((0.0, 0.0), (600.0, 0.0), (600.0, 900.0), (0.0, 900.0)), lines)
+    return {line.id for line in _truth(Page("p", 600, 900, (region,))).unknown}
+
+
+def test_of_a_line_in_pieces_one_without_a_text_leaves_its_neighbours_out() -> None:
+    lines = [piece(name, (100 * n, 100), (100 * n + 90, 100), text) for n, (name, text) in enumerate(
+        (("a", "one"), ("b", ""), ("c", "two"), ("d", "three")))]  # fmt: skip
+    assert unknown(*lines) == {"a", "b", "c"}
+
+
+def test_a_line_at_another_level_or_farther_on_is_judged() -> None:
+    empty = piece("empty", (100, 100), (200, 100))
+    below, far = piece("below", (205, 112), (300, 112), "one"), piece("far", (230, 100), (300, 100), "two")
+    upright = piece("upright", (20, 50), (20, 850))
+    beside = [piece(f"line {y}", (40, y), (500, y), "three") for y in range(150, 800, 50)]
+    assert unknown(empty, below, far, upright, *beside) == {"empty", "upright"}
 
 
 def test_lines_are_matched_by_what_they_say() -> None:

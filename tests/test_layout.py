@@ -8,11 +8,8 @@ import pytest
 
 from uncial.document import Line, Page, Region
 from uncial.errors import BundleError, ConfigError
-from uncial.geometry import Box
 from uncial.layout import FINDERS, find_lines
 from uncial.layout.bundle import load_layout, save_layout
-from uncial.layout.found import FoundLine, without_scraps
-from uncial.layout.order import reading_order
 from uncial.layout.tracing import traced_lines
 from uncial.layout_metrics import count_baselines
 from uncial.recognizer import Recognizer
@@ -156,84 +153,6 @@ def test_cells_that_nearly_touch_are_parted_where_one_ends(gap):
         cv2.line(maps[1], (x, 45), (x, 55), 1.0, 3)
     left, right = sorted(traced_lines(maps), key=lambda line: line.points[0, 0])
     assert abs(left.points[-1, 0] - 100) <= 1 and abs(right.points[0, 0] - 100 - gap) <= 1
-
-
-def boxes(*cells):
-    return [Box(left, y - 10, right, y) for left, y, right in cells]
-
-
-def test_two_columns_below_a_heading_are_read_one_after_the_other():
-    heading = [(50, 50, 650)]
-    left, right = ([(a, y, b) for y in range(100, 400, 30)] for a, b in ((50, 320), (360, 650)))
-    order = reading_order(boxes(*right, *heading, *left))
-    assert order == [[10], list(range(11, 21)), list(range(10))]
-
-
-def test_facing_pages_are_read_one_after_the_other_though_lines_run_across_the_fold():
-    left = [Box(40, 100 + 30 * n, 400 + 30 * (n % 2), 115 + 30 * n) for n in range(12)]  # some reach over
-    right = [Box(430 - 12 * (n % 3), 108 + 30 * n, 800, 123 + 30 * n) for n in range(12)]
-    left[4] = Box(40, 220, 790, 235)  # one runs on into the line beside
-    snippets = [Box(405, 300, 420, 315), Box(410, 330, 425, 345)]
-    columns = reading_order([*left, *right, *snippets])
-    assert [len(column) for column in columns] in ([12, 14], [13, 13], [14, 12])
-    assert [n for column in columns for n in column if n < 24 and n != 4] == [n for n in range(24) if n != 4]
-
-
-def test_lines_that_begin_anywhere_are_not_taken_for_columns():
-    staggered = [Box(40 + 30 * (n % 7), 100 + 30 * n, 600 + 20 * (n % 5), 115 + 30 * n) for n in range(20)]
-    assert reading_order(staggered) == [list(range(20))]
-
-
-def test_a_note_in_the_margin_is_read_by_itself():
-    text = [(200, 100 + 30 * n, 800) for n in range(20)]
-    note = [(30, 208 + 24 * n, 190) for n in range(5)]  # at other levels than the lines beside it
-    assert reading_order(boxes(*text, *note)) == [list(range(20, 25)), list(range(20))]
-    right = [(810, 208 + 24 * n, 950) for n in range(5)]
-    assert reading_order(boxes(*text, *right)) == [list(range(20)), list(range(20, 25))]
-
-
-def test_dates_and_numbers_in_the_margin_stay_with_their_lines():
-    text = [(200, 100 + 30 * n, 800) for n in range(20)]
-    dates = [(130, 100 + 150 * n, 165) for n in range(4)]
-    assert reading_order(boxes(*text, *dates)) == [
-        [n for row in range(20) for n in ([20 + row // 5] if row % 5 == 0 else []) + [row]]
-    ]
-
-
-def found_lines(*lines):
-    return [FoundLine(np.array([[left, y], [right, y]], float), 12.0, 5.0) for left, y, right in lines]
-
-
-def test_scraps_of_a_facing_page_are_left_out():
-    text = [(200, 100 + 30 * n, 780) for n in range(20)]
-    scraps = [(0, 105 + 30 * n, 90) for n in range(12)]
-    assert len(without_scraps(found_lines(*text, *scraps), 900)) == 20
-    mirrored = [(899 - right, y, 899 - left) for left, y, right in (*text, *scraps)]
-    assert len(without_scraps(found_lines(*mirrored), 900)) == 20
-
-
-@pytest.mark.parametrize(
-    "margin",
-    [
-        [(0, 105 + 30 * n, 25) for n in range(12)],  # numbers
-        [(0, 105 + 150 * n, 90) for n in range(4)],  # headwords, one every five lines
-        [(12, 105 + 30 * n, 90) for n in range(12)],  # a note that is whole
-        [(0, 105 + 30 * n, 90) for n in range(3)],  # too few to tell
-    ],
-)
-def test_what_may_belong_to_the_page_is_kept(margin):
-    text = found_lines(*[(200, 100 + 30 * n, 780) for n in range(20)], *margin)
-    assert without_scraps(text, 900) == text
-
-
-def test_nothing_is_left_out_of_a_picture_that_cuts_off_its_own_lines():
-    text = found_lines(*[(0, 100 + 30 * n, 700 if n % 3 else 90) for n in range(20)])
-    assert without_scraps(text, 900) == text
-
-
-def test_cells_of_a_table_are_read_row_by_row():
-    cells = [(x, y, x + 30) for y in (50, 80, 110, 140) for x in (50, 200, 350)]
-    assert reading_order(boxes(*cells)) == [list(range(12))]
 
 
 def test_a_layout_bundle_that_was_damaged_is_refused(tmp_path):

@@ -52,6 +52,7 @@ class Task:
         n_best: see `Recognizer.load`.
         backend: see `Recognizer.load`.
         words: see `Recognizer.load`.
+        cut_off: whether pieces of a facing page's lines are read; see `layout.find_lines`.
     """
 
     format: str = "text"
@@ -62,6 +63,7 @@ class Task:
     n_best: int = 1
     backend: str = "auto"
     words: tuple[str, ...] = ()
+    cut_off: bool = False
 
     def recognizer(self) -> Recognizer:
         """Open what reads; see `Recognizer.load` for what is raised."""
@@ -158,7 +160,8 @@ def read_scans(recognizer: Recognizer, scans: Iterable[Scan | Failure], task: Ta
         if isinstance(scan, Failure):
             yield Reading(scan.id, scan)
         elif not line:
-            page = recognizer.read_page(scan.gray, Path(scan.name).name, scan.page, rotate=task.rotate)
+            name = Path(scan.name).name
+            page = recognizer.read_page(scan.gray, name, scan.page, rotate=task.rotate, cut_off=task.cut_off)
             yield Reading(scan.name, page, scan)
     yield from _lines(recognizer, waiting, task)
 
@@ -182,8 +185,14 @@ def _result(reading: Reading, task: Task) -> Result:
     file, data = reading.scan.stem + kind.suffix, _file_of(reading, task.format)
     if not isinstance(outcome, Page):
         return Result(reading.name, file, data, (), () if outcome.text else (f"{reading.name}: no writing was found",))
-    notes = () if outcome.text or outcome.failures else (f"{reading.name}: no writing was found on this page",)
-    return Result(reading.name, file, data, tuple(failure.reason for failure in outcome.failures), notes, page=True)
+    notes = [] if outcome.text or outcome.failures else [f"{reading.name}: no writing was found on this page"]
+    if outcome.left_out:
+        notes.append(
+            f"{reading.name}: left out {outcome.left_out} pieces of lines that the picture's rim cuts off, of a facing "
+            "page as it seems; to have them, --cut-off"
+        )
+    lost = tuple(failure.reason for failure in outcome.failures)
+    return Result(reading.name, file, data, lost, tuple(notes), page=True)
 
 
 def _file_of(reading: Reading, format_: str) -> bytes:

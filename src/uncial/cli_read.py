@@ -62,6 +62,9 @@ def read(
     rotate: Annotated[
         Rotate, typer.Option(help="Auto: pages may lie on their side or head. Finding lines takes four times as long.")
     ] = Rotate.none,
+    cut_off: Annotated[
+        bool, typer.Option("--cut-off", help="Read pieces of a facing page's lines, too, that the picture cuts off.")
+    ] = False,
     processes: Annotated[
         int | None,
         typer.Option(
@@ -83,10 +86,10 @@ def read(
     from uncial.scan import scan_names
     from uncial.together import portions, processes_for, read_all
 
-    names, unread = scan_names(images), list[str]()
+    names, unread, how = scan_names(images), list[str](), quality_for(quality, decoder)
     if out is not None:
         check_place(Path(out), names, force=force)
-    task = Task(format_, shows, rotate, model, quality_for(quality, decoder), n_best, backend, read_words(words))
+    task = Task(format_, shows, rotate, model, how, n_best, backend, read_words(words), cut_off)
     work = portions(names)
     with closing(read_all(work, task, processes_for(work, processes))) as read_:
         first, results = ahead(counted(read_, sum(portion.scans for portion in work), drawn=out is not None), 2)

@@ -1,6 +1,5 @@
 """`uncial train`: ground truth in, a bundle out."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -73,8 +72,7 @@ def train(
             bundle = run(samples, out, chosen, resume=resume, watch=watch, **how)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(kept(out)) from None
-    if os.environ.get("RANK", "0") == "0":  # of processes that torchrun started, one tells
-        show_trained(bundle)
+    show_trained(bundle)
 
 
 def training_settings(

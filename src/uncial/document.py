@@ -137,6 +137,7 @@ class Page:
         height: the same downward.
         regions: in reading order.
         failures: lines that could not be read, by their ids; they have no transcript.
+        left_out: how many pieces of lines of a facing page were found and are not among the lines.
     """
 
     image: str
@@ -144,6 +145,7 @@ class Page:
     height: int
     regions: tuple[Region, ...] = ()
     failures: tuple[Failure, ...] = ()
+    left_out: int = 0
 
     def __post_init__(self) -> None:
         """Check the size and that no id stands for two things."""

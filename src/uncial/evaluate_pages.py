@@ -16,7 +16,7 @@ from rapidfuzz.distance import Levenshtein
 from uncial.document import Line, Page
 from uncial.errors import GroundTruthError
 from uncial.evaluate_layout import INCOMPLETE
-from uncial.geometry import box_around
+from uncial.geometry import area, length
 from uncial.layout import find_lines
 from uncial.layout_metrics import lying_on
 from uncial.metrics import EditCounts, count_edits, pooled
@@ -24,9 +24,9 @@ from uncial.recognizer import Recognizer
 from uncial.sources.marked_pages import MarkedPage
 from uncial.text import graphemes, reading_text
 
-NEAR = 1.0  # of a line's height: pieces of one line stand nearer
-LEVEL = 0.3  # of a line's height: and at one level
-ON = 0.2  # of a found line: so much of it at least lies on lines of unknown text
+NEAR = 0.5  # of a line's height: from where one piece of a line ends to where the next one begins there is less
+LEVEL = 0.3  # of a line's height: pieces of a line differ less in level
+ON = 0.2  # of a found line's length: so much of it at least lies on lines of unknown text, if it is left out
 WAYS = ("true lines", "found lines", "in order")
 
 
@@ -39,12 +39,14 @@ class PageRead:
         collection: it belongs to.
         counts: graphemes, for each of WAYS.
         seconds: of finding and reading its lines.
+        left_out: ids of marked lines whose text nobody knows for sure.
     """
 
     id: str
     collection: str
     counts: tuple[EditCounts, EditCounts, EditCounts]
     seconds: float
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class PagesEvaluation:
             groups[name] = [page for page in self.pages if page.collection == name]
         return {
             "groups": {name: _rates(pages) for name, pages in groups.items() if pages},
-            "pages": {page.id: _rates([page]) for page in self.pages},
+            "pages": {page.id: _rates([page]) | {"left out": list(page.left_out)} for page in self.pages},
         }
 
 
@@ -98,7 +100,8 @@ def evaluate_pages(
             found = recognizer.read_page(gray, marked.id, find_lines(gray, marked.id, bundle=layout))
             seconds = time.perf_counter() - begun
             told = recognizer.read_page(gray, marked.id, truth.page)
-            results.append(PageRead(marked.id, marked.collection, _compared(truth, told, found), seconds))
+            left_out = tuple(line.id for line in truth.unknown)
+            results.append(PageRead(marked.id, marked.collection, _compared(truth, told, found), seconds, left_out))
         progress(done, len(chosen))
     if not results:
         raise GroundTruthError(f"no page of split {split} has a text; choose another --split, or transcribe them")
@@ -146,21 +149,17 @@ def _truth(page: Page) -> _Truth:
             known.append((line, graphemes(reading.text)))
         else:
             unknown.append(line)
-    grown = -1
-    while grown != len(unknown):  # of a line in pieces, a piece without a text leaves the others open
-        grown = len(unknown)
-        unknown += [line for line, _ in known if any(_goes_on(line, other) for other in unknown)]
-        known = [(line, text) for line, text in known if line not in unknown]
-    kept = {line.id: text for line, text in known}
+    # Of a line in pieces, one without a text leaves its neighbours open: all are found as one.
+    kept = {line.id: text for line, text in known if not any(_continues(line, other) for other in unknown)}
+    unknown += [line for line, _ in known if line.id not in kept]
     regions = [replace(r, lines=tuple(line for line in r.lines if line.id in kept)) for r in page.regions]
     page = replace(page, regions=tuple(regions))
     return _Truth(page, [kept[line.id] for line in page.lines], unknown)
 
 
-def _goes_on(line: Line, other: Line) -> bool:
+def _continues(line: Line, other: Line) -> bool:
     """Whether one begins where the other ends: they are pieces of one line."""
-    box = box_around(other.boundary)
-    height = box.bottom - box.top
+    height = min(area(piece.boundary) / max(length(piece.baseline), 1.0) for piece in (line, other))
     ends = ((line.baseline[-1], other.baseline[0]), (other.baseline[-1], line.baseline[0]))
     return any(abs(b[0] - a[0]) < NEAR * height and abs(b[1] - a[1]) < LEVEL * height for a, b in ends)
 

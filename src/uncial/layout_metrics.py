@@ -6,7 +6,7 @@ fades out at three times of it. Recall asks how much of each true baseline is co
 pairs each found baseline with at most one true one, so that split and merged lines cost precision.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,26 +67,28 @@ def count_baselines(true: Sequence[Points], found: Sequence[Points]) -> Baseline
     """
     truths, finds = [sampled(line) for line in true], [sampled(line) for line in found]
     limits = tolerances(truths)
-    covered, shares = 0.0, np.zeros((len(finds), len(truths)))
-    for g, (truth, limit) in enumerate(zip(truths, limits, strict=True)):
-        nearest = np.full(len(truth), FARTHEST)
-        for h, find in enumerate(finds):
-            if _apart(truth, find) < 3 * limit:
-                distances = _distances(truth, find)
-                nearest = np.minimum(nearest, distances.min(axis=1))
-                shares[h, g] = closeness(distances.min(axis=0), limit).mean()
-        covered += float(closeness(nearest, limit).mean())
+    nearest, shares = [np.full(len(truth), FARTHEST) for truth in truths], np.zeros((len(finds), len(truths)))
+    for g, h, distances in _near(truths, finds, limits):
+        nearest[g] = np.minimum(nearest[g], distances.min(axis=1))
+        shares[h, g] = closeness(distances.min(axis=0), limits[g]).mean()
+    covered = sum(float(closeness(*pair).mean()) for pair in zip(nearest, limits, strict=True))
     return BaselineCounts(covered, len(truths), _paired(shares), len(finds))
 
 
 def lying_on(found: Sequence[Points], marked: Sequence[Points]) -> Array:
-    """The share of each found baseline that lies on each marked one, (found, marked), in [0, 1]."""
+    """How much of each found baseline lies on each marked one.
+
+    Args:
+        found: baselines, in pixels.
+        marked: baselines, in the same pixels; it is their tolerance that counts.
+
+    Returns:
+        (found, marked) shares of the found lines' lengths, in [0, 1] each.
+    """
     truths, finds = [sampled(line) for line in marked], [sampled(line) for line in found]
-    shares = np.zeros((len(finds), len(truths)))
-    for g, (truth, limit) in enumerate(zip(truths, tolerances(truths), strict=True)):
-        for h, find in enumerate(finds):
-            if _apart(truth, find) < 3 * limit:
-                shares[h, g] = closeness(_distances(truth, find).min(axis=0), limit).mean()
+    limits, shares = tolerances(truths), np.zeros((len(finds), len(truths)))
+    for g, h, distances in _near(truths, finds, limits):
+        shares[h, g] = closeness(distances.min(axis=0), limits[g]).mean()
     return shares
 
 
@@ -147,10 +149,12 @@ def _paired(shares: Array) -> float:
     return total
 
 
-def _distances(a: Array, b: Array) -> Array:
-    """From each point of one polyline to each of another."""
-    apart: Array = np.hypot(*(a[:, None] - b[None]).transpose(2, 0, 1))
-    return apart
+def _near(truths: Sequence[Array], finds: Sequence[Array], limits: Sequence[float]) -> Iterator[tuple[int, int, Array]]:
+    """Pairs of a true and a found line within reach, by their numbers, with the distances of their points."""
+    for g, (truth, limit) in enumerate(zip(truths, limits, strict=True)):
+        for h, find in enumerate(finds):
+            if _apart(truth, find) < 3 * limit:
+                yield g, h, np.hypot(*(truth[:, None] - find[None]).transpose(2, 0, 1))
 
 
 def _apart(a: Array, b: Array) -> float:

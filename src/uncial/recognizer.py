@@ -115,7 +115,13 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         return self.read_lines([image])[0]
 
     def read_page(
-        self, gray: NDArray[np.uint8], name: str = "", page: Page | None = None, *, rotate: str = "none"
+        self,
+        gray: NDArray[np.uint8],
+        name: str = "",
+        page: Page | None = None,
+        *,
+        rotate: str = "none",
+        cut_off: bool = False,
     ) -> Page:
         """Find the lines of a page and read them.
 
@@ -125,11 +131,12 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
             page: where its lines are, in pixels of `gray`; None: they are looked for.
             rotate: "none": the page stands upright; "auto": it may lie on its side or stand on its head; it is taken
                 the way up in which its longest lines are read with more confidence.
+            cut_off: read pieces of a facing page's lines, too; see `layout.find_lines`.
 
         Returns:
             The page with a transcript for each line; what stands there instead tells `failures`.
         """
-        page = page or find_lines(gray, name, rotate=rotate, legible=self._legible)
+        page = page or find_lines(gray, name, rotate=rotate, legible=self._legible, cut_off=cut_off)
         strips: dict[int, NDArray[np.uint8]] = {}
         failures = []
         for n, line in enumerate(page.lines):

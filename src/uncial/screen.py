@@ -3,6 +3,7 @@ to standard error, so that either can be sent elsewhere.
 """
 
 import math
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -208,8 +209,10 @@ def _list(name: str, entries: Sequence[str]) -> None:
 
 
 def show_trained(bundle: "Bundle") -> None:
-    """Tell where the bundle is that a training made, and what to do next."""
-    print(f"{bundle.path}: {len(bundle.alphabet.graphemes)} graphemes; read with: uncial read -m {bundle.path} IMAGE")
+    """Tell where the bundle is that a training made, and what to do next; of torchrun's processes one tells."""
+    graphemes = len(bundle.alphabet.graphemes)
+    if os.environ.get("RANK", "0") == "0":
+        print(f"{bundle.path}: {graphemes} graphemes; read with: uncial read -m {bundle.path} IMAGE")
 
 
 def bundle_facts(bundle: "Bundle") -> dict[str, Any]:

@@ -24,3 +24,5 @@ def show_page_rates(found: dict[str, Any]) -> None:
         shown = (f"{100 * group[rate]:.2f}" for rate in names)
         table.add_row(name, *shown, f"{group['graphemes']:,}", f"{group['seconds']:.2f}")
     console().print(table)
+    if left_out := sum(len(page["left out"]) for page in found["pages"].values()):
+        console().print(f"Left out: {left_out:,} marked lines whose text is not known for sure; --json names them.")

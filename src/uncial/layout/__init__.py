@@ -1,6 +1,6 @@
 """Finding lines: page image -> regions, baselines, boundaries, reading order.
 
-A finder takes an upright page, uint8 (H, W), and a name, and gives a `Page`. New members go into `FINDERS`.
+A finder takes an upright page, uint8 (H, W), and gives its lines in any order. New members go into `FINDERS`.
 """
 
 from collections.abc import Callable
@@ -13,10 +13,11 @@ from uncial.config import choose
 from uncial.document import Line, Page, Region
 from uncial.geometry import Points, length
 from uncial.image_file import Gray
+from uncial.layout.found import FoundLine, page_of
 from uncial.layout.network import find_with_network, open_finder
 from uncial.layout.projection import find_by_projection
 
-Finder = Callable[[Gray, str], Page]
+Finder = Callable[[Gray], list[FoundLine]]
 
 FINDERS: dict[str, Finder] = {"network": find_with_network, "projection": find_by_projection}
 DEFAULT = "network"
@@ -35,6 +36,7 @@ def find_lines(
     bundle: Path | None = None,
     rotate: str = "none",
     legible: Legible | None = None,
+    cut_off: bool = False,
 ) -> Page:
     """Find the lines of a page.
 
@@ -47,6 +49,7 @@ def find_lines(
             to four times as long.
         legible: tells which way up a page can be read; None: a page may lie on its side only, and its more even margin
             is taken for the left one, which is right of two pages in three.
+        cut_off: keep pieces of a facing page's lines, too, that the picture's rim cuts off.
 
     Returns:
         Regions and lines in reading order; baselines run in reading direction, also on a page that is turned.
@@ -59,7 +62,12 @@ def find_lines(
     if bundle is not None and finder == DEFAULT:
         find = open_finder(bundle)
     turns = choose({"none": (0,), "auto": (0, 1, 3)}, "way to rotate", rotate)
-    pages = {turn: find(_turned(gray, turn), name) for turn in turns}
+
+    def seen(turn: int) -> Page:
+        turned = _turned(gray, turn)
+        return page_of(find(turned), (turned.shape[1], turned.shape[0]), name, cut_off=cut_off)
+
+    pages = {turn: seen(turn) for turn in turns}
     if rotate == "none":
         return pages[0]
     best = 0
@@ -68,7 +76,7 @@ def find_lines(
     if legible:
         ways = best, (best + 2) % 4
         if ways[1] not in pages:
-            pages[ways[1]] = find(_turned(gray, ways[1]), name)
+            pages[ways[1]] = seen(ways[1])
         here, there = (legible(_turned(gray, turn), pages[turn]) for turn in ways)
         best = ways[there > here + CLEARLY]
     return _turned_back(pages[best], best)
@@ -130,4 +138,4 @@ def _turned_back(page: Page, turn: int) -> Page:
         return replace(region, boundary=back(region.boundary), lines=tuple(map(line_back, region.lines)))
 
     width, height = (page.width, page.height) if turn == 2 else (page.height, page.width)
-    return Page(page.image, width, height, tuple(map(region_back, page.regions)))
+    return replace(page, width=width, height=height, regions=tuple(map(region_back, page.regions)))

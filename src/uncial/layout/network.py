@@ -8,11 +8,10 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from uncial.document import Page
 from uncial.errors import BundleError
 from uncial.image_file import Gray
 from uncial.layout.bundle import LayoutBundle, load_layout
-from uncial.layout.found import FoundLine, page_of
+from uncial.layout.found import FoundLine
 from uncial.layout.page_image import page_ink
 from uncial.layout.tracing import traced_lines
 
@@ -46,21 +45,19 @@ class NetworkFinder:
         except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors have no common class of their own
             raise BundleError(f"{self.bundle.graph}: cannot be opened ({error}); copy the folder again") from error
 
-    def __call__(self, gray: Gray, name: str = "") -> Page:
+    def __call__(self, gray: Gray) -> list[FoundLine]:
         """The lines of an upright page.
 
         Args:
             gray: uint8 (H, W).
-            name: of the image.
         """
         scale = min(self.bundle.size / max(gray.shape), 4.0)
         maps = self.maps(gray)
         factor = STRIDE / scale
-        found = [
+        return [
             FoundLine((line.points + 0.5) * factor, line.above * factor, line.below * factor)
             for line in traced_lines(maps)
         ]
-        return page_of(found, (gray.shape[1], gray.shape[0]), name)
 
     def maps(self, gray: Gray) -> NDArray[np.float32]:
         """What the network tells: float32 (4, H', W'); heights in places of the map, which is what tracing takes."""
@@ -75,9 +72,9 @@ class NetworkFinder:
         return maps  # type: ignore[no-any-return]
 
 
-def find_with_network(gray: Gray, name: str = "") -> Page:
+def find_with_network(gray: Gray) -> list[FoundLine]:
     """The lines of an upright page by the bundle that ships."""
-    return _shipped()(gray, name)
+    return _shipped()(gray)
 
 
 @lru_cache(maxsize=1)

@@ -18,6 +18,7 @@ GUTTER = 0.5  # heights of a line: the empty strip between columns is at least s
 OVERHANG = 0.15  # of a line's length: so much may reach into the column beside, where no strip is empty
 CROSSING = 0.15  # of the lines of the smaller column: so many may reach farther
 LONG = 0.6  # of the width of long lines: so long are lines of running text beside which notes stand
+LEVEL = 0.15  # of the spacing of the text: nearer, on the median, cells stand to the level of their row
 NOTE_SPACING = 2.5  # spacings of the text: lines of one note are nearer
 ALIKE = 0.5  # columns of facing pages are alike in width, down to this ratio; those of tables seldom are
 
@@ -50,53 +51,100 @@ def _cut(chosen: list[int], boxes: Sequence[Box], height: float) -> list[list[in
             return [*_cut(head, boxes, height), tail]
     if (fold := _fold(chosen, boxes, height)) is not None:
         return _parted(chosen, boxes, height, fold)
-    text, notes = _notes(chosen, boxes, height)
-    if not notes:
-        return [sum(rows, [])]
-    columns = [sum(_rows(text, boxes), []), *notes]
-    return sorted(columns, key=lambda column: float(np.median([boxes[i].left for i in column])))
+    left, text, right = _with_notes(chosen, boxes, height)
+    return [_in_rows(column, boxes) for column in (*left, text, *right)]
 
 
-def _notes(chosen: list[int], boxes: Sequence[Box], height: float) -> tuple[list[int], list[list[int]]]:
-    """The running text, and notes of several lines in its margins, each by itself from top to bottom.
+def _in_rows(chosen: list[int], boxes: Sequence[Box]) -> list[int]:
+    return sum(_rows(chosen, boxes), [])
 
-    Where more stands beside the text than notes of some lines, such as cells of a table, verse numbers or dates, it
-    belongs to the rows of the text, and there are no notes.
+
+def _with_notes(
+    chosen: list[int], boxes: Sequence[Box], height: float
+) -> tuple[list[list[int]], list[int], list[list[int]]]:
+    """Notes of several lines in the left margin from top to bottom, the running text, and notes in the right margin.
+
+    Cells, dates and numbers belong to the rows of the text: they stand level with its lines or are narrow. Where notes
+    are not most of what stands in the margins, or more stands there than there are long lines, the page is a table.
     """
     widths = {i: boxes[i].right - boxes[i].left for i in chosen}
-    longs = [i for i in chosen if widths[i] >= LONG * np.quantile(list(widths.values()), 0.9)]
-    if len(longs) < 2 * COLUMN_LINES:
-        return chosen, []
-    spacing = float(np.median(np.diff(sorted(boxes[i].bottom for i in longs))))
-    text = [boxes[i] for i in longs]
-    beside = [i for i in chosen if i not in longs and _is_beside(boxes[i], text, spacing)]
-    notes: list[list[int]] = []
-    for i in sorted(beside, key=lambda i: boxes[i].bottom):
-        above = [note for note in notes if _goes_on(boxes[note[-1]], boxes[i], spacing)]
-        if above:
-            above[0].append(i)
-        else:
-            notes.append([i])
-    notes = [n for n in notes if len(n) >= COLUMN_LINES and np.median([widths[i] for i in n]) >= COLUMN_WIDTH * height]
+    least = LONG * float(np.quantile(list(widths.values()), 0.9))
+    longs = [boxes[i] for i in chosen if widths[i] >= least]
+    short = sorted((i for i in chosen if widths[i] < least), key=lambda i: boxes[i].bottom)
+    steps = np.diff(sorted(box.bottom for box in longs))
+    steps = steps[steps > 0.5 * height]  # smaller ones are lines side by side
+    if len(steps) < 2 * COLUMN_LINES:
+        return [], chosen, []
+    spacing = float(np.median(steps))
+    beside = [i for i in short if _is_beside(boxes[i], longs, spacing)]
+    text = [boxes[i] for i in chosen if i not in beside]
+    notes = [
+        _extended(note, short, boxes, longs, spacing)
+        for note in _blocks(beside, boxes, spacing)
+        if len(note) >= COLUMN_LINES
+        and np.median([widths[i] for i in note]) >= COLUMN_WIDTH * height
+        and not _is_level([boxes[i] for i in note], text, spacing)
+    ]
     noted = set(sum(notes, []))
-    if 2 * len(noted) <= len(beside) or len(beside) > len(longs):
-        return chosen, []
-    return [i for i in chosen if i not in noted], notes
+    if 2 * len(noted & set(beside)) <= len(beside) or len(beside) > len(longs):
+        return [], chosen, []
+    middle = float(np.median([box.left + box.right for box in longs]))
+    left, right = (
+        [n for n in notes if (np.median([boxes[i].left + boxes[i].right for i in n]) < middle) == side]
+        for side in (True, False)
+    )
+    return left, [i for i in chosen if i not in noted], right
 
 
-def _goes_on(last: Box, box: Box, spacing: float) -> bool:
+def _blocks(beside: Sequence[int], boxes: Sequence[Box], spacing: float) -> list[list[int]]:
+    """Lines from top to bottom, put together where one goes on from another."""
+    blocks: list[list[int]] = []
+    for i in beside:
+        block = next((block for block in blocks if _follows(boxes[i], boxes[block[-1]], spacing)), None)
+        if block is None:
+            blocks.append([i])
+        else:
+            block.append(i)
+    return blocks
+
+
+def _extended(
+    note: list[int], short: Sequence[int], boxes: Sequence[Box], longs: Sequence[Box], spacing: float
+) -> list[int]:
+    """The note with its lines just below a long one, or below the text's last line, and with pieces of its lines."""
+    note = list(note)
+    clear = [i for i in short if _is_clear(boxes[i], longs, 0.75 * spacing)]
+    for i in (*clear, *reversed(clear)):
+        near = (_follows(boxes[i], boxes[j], spacing) or _follows(boxes[j], boxes[i], spacing) for j in note)
+        if i not in note and any(near):
+            note.append(i)
+    return note
+
+
+def _follows(box: Box, last: Box, spacing: float) -> bool:
     """Whether a line is the next one of a note."""
-    return box.bottom - last.bottom <= NOTE_SPACING * spacing and _overlap(last, box) > 0.5
+    return 0 <= box.bottom - last.bottom <= NOTE_SPACING * spacing and _overlap(last, box) > 0.5
 
 
 def _is_beside(box: Box, longs: Sequence[Box], spacing: float) -> bool:
     """Whether long lines run at the level of a line, and it stands in their margin."""
-    level = [other for other in longs if abs(other.bottom - box.bottom) <= 1.5 * spacing]
-    return len(level) > 0 and all(_overlap(box, other) <= OVERHANG for other in level)
+    near = [other for other in longs if abs(other.bottom - box.bottom) <= 1.5 * spacing]
+    return len(near) > 0 and _is_clear(box, near, 1.5 * spacing)
+
+
+def _is_clear(box: Box, longs: Sequence[Box], reach: float) -> bool:
+    """Whether no long line so near runs above or below a line."""
+    return all(_overlap(box, other) <= OVERHANG for other in longs if abs(other.bottom - box.bottom) <= reach)
+
+
+def _is_level(note: Sequence[Box], text: Sequence[Box], spacing: float) -> bool:
+    """Whether lines stand at the levels of the text's, as cells of its rows do."""
+    bottoms = np.array([box.bottom for box in text])
+    return float(np.median([np.abs(bottoms - box.bottom).min() for box in note])) < LEVEL * spacing
 
 
 def _overlap(box: Box, other: Box) -> float:
-    """The share of the narrower box that lies above or below the other."""
+    """The share of the narrower box's width that both have in common, in [0, 1]."""
     shared = min(box.right, other.right) - max(box.left, other.left)
     return max(shared, 0.0) / max(min(box.right - box.left, other.right - other.left), 1.0)
 

@@ -8,10 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from uncial.document import Page
 from uncial.geometry import Array
 from uncial.image_file import Gray
-from uncial.layout.found import FoundLine, page_of
+from uncial.layout.found import FoundLine
 from uncial.layout.page_image import page_ink
 
 SIZE = 1000  # pixels of the longest side of the page that is looked at
@@ -21,12 +20,11 @@ SKEWS = np.arange(-5, 5.25, 0.25)  # degrees that are tried
 GAP = 0.06  # of the page's width: a wider strip of paper within a row parts two lines
 
 
-def find_by_projection(gray: Gray, name: str = "") -> Page:
+def find_by_projection(gray: Gray) -> list[FoundLine]:
     """The lines of an upright page.
 
     Args:
         gray: uint8 (H, W).
-        name: of the image.
     """
     scale = min(SIZE / max(gray.shape), 1.0)
     size = (max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale)))
@@ -41,7 +39,7 @@ def find_by_projection(gray: Gray, name: str = "") -> Page:
         for left, right in _runs(turned[top:bottom]):
             points = np.array([[left, base], [right, base]], float) @ back[:, :2].T + back[:, 2]
             found.append(_scaled(points, base - top + 1.0, bottom - base + 1.0, scale))
-    return page_of(found, (gray.shape[1], gray.shape[0]), name)
+    return found
 
 
 def _scaled(points: Array, above: float, below: float, scale: float) -> FoundLine:
