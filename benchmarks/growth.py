@@ -49,7 +49,14 @@ SERIES: dict[str, tuple[str, str, str, dict[str, list[Point]]]] = {
         "product",
         "processes",
         "processes",
-        {"matrices that fit the cache": [Point("products", count=2000, processes=n) for n in (1, 2)]},
+        {
+            name: [Point("products", width, rows, count=count, processes=n) for n in (1, 2)]
+            for name, width, rows, count in (
+                ("products in a core's cache", 512, 512, 2000),  # 1 MB; nothing to wait for
+                ("products in the cache of all cores", 1448, 1, 4000),  # 8 MB, one row: it waits for the cache
+                ("products from memory", 8192, 1, 100),  # 256 MB
+            )
+        },
     ),
     "width": (
         "line",

@@ -94,13 +94,14 @@ def pages(point: Point) -> tuple[int, float, float]:
 
 
 def products(point: Point) -> tuple[int, float, float]:
-    """Products of two matrices of 512 x 512 in fp32, CPU-seconds and seconds: there is nothing to wait for."""
-    matrix = np.random.default_rng(0).random((512, 512), np.float32)
-    for _ in range(50):
-        matrix @ matrix
+    """Products of `batch` rows with a matrix of `width` x `width` in fp32, CPU-seconds and seconds."""
+    rng = np.random.default_rng(0)
+    rows, matrix = (rng.random((n, point.width), np.float32) for n in (point.batch, point.width))
+    for _ in range(1 + point.count // 40):
+        rows @ matrix
     cpu, clock = time.process_time(), time.monotonic()
     for _ in range(point.count):
-        matrix @ matrix
+        rows @ matrix
     return point.count, time.process_time() - cpu, time.monotonic() - clock
 
 

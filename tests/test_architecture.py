@@ -45,6 +45,7 @@ def test_one_time_step_more_begins_where_the_strides_say() -> None:
         ({"kernel": 4}, "odd"),
         ({"recurrent_layers": 0}, "at least 1"),
         ({"strides_across": (2, 2, 0, 1)}, "at least 1"),
+        ({"added_layers": -1}, "added_layers at least 0"),
         ({"dropout": 1.0}, r"dropout lies in \[0, 1\)"),
         ({"hidden_slices": -0.1}, r"hidden_slices lies in \[0, 1\)"),
         ({"height": 60}, "not a multiple"),

@@ -27,12 +27,14 @@ MIXES = [
     CRNNConfig(bidirectional=False, **SMALL),
     CRNNConfig(kernel=5, recurrent_layers=1, shortcut=False, **SMALL),
     CRNNConfig(height=32, backbone="shi2015", **SMALL),
+    *(CRNNConfig(recurrent=r, recurrent_layers=1, added_layers=2, **SMALL) for r in RECURRENT),
 ]
 
 
 def name(config: CRNNConfig) -> str:
     ways = "" if config.bidirectional else "-forward"
-    return f"{config.backbone}-{config.recurrent}-{config.column}-{config.height}px-{config.kernel}{ways}"
+    added = f"-{config.added_layers}-added" if config.added_layers else ""
+    return f"{config.backbone}-{config.recurrent}-{config.column}-{config.height}px-{config.kernel}{ways}{added}"
 
 
 @pytest.fixture(params=MIXES, ids=name)
@@ -43,6 +45,8 @@ def network(request: pytest.FixtureRequest) -> CRNN:
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.running_mean, -0.2, 0.2)
             torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
+    for share in network.recurrent.shares:
+        torch.nn.init.uniform_(share, -1.0, 1.0)
     return network.eval()
 
 

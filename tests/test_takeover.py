@@ -87,6 +87,17 @@ def test_a_network_with_more_time_steps_for_each_slice_reads_as_before() -> None
     assert [[span.class_ for span in best_path(line.numpy())] for line in after] == spelled
 
 
+def test_an_added_layer_begins_by_changing_nothing_and_learns(old: CRNN) -> None:
+    new = CRNN(replace(SMALL, added_layers=1), BEFORE.size).eval()
+    whole = {name: value.numpy() for name, value in old.state_dict().items()}
+    assert "recurrent.layers.1" in take_over(whole, BEFORE, new, BEFORE)
+    images, widths = torch.rand(2, 1, 16, 96), torch.tensor([96, 96])
+    with torch.no_grad():
+        torch.testing.assert_close(new(images, widths)[0], old.eval()(images, widths)[0])
+    new(images, widths)[0].sum().backward()
+    assert new.recurrent.shares[0].grad.abs().sum() > 0
+
+
 def test_parts_of_another_kind_or_size_begin_with_chance_and_it_says_so(old: CRNN) -> None:
     torch.manual_seed(4)
     new = CRNN(replace(SMALL, recurrent="gru", recurrent_layers=1), BEFORE.size)

@@ -29,6 +29,8 @@ class CRNNConfig:
             side) or "sweep" (a recurrent sweep down and up the column, then the maximum).
         recurrent: name in `nn.recurrent.RECURRENT`: "lstm", "gru", "simple", "sru" or "none".
         recurrent_layers: how many, one upon the other.
+        added_layers: how many more upon these, each of which adds to what it is given, at first nothing: a trained
+            network that gets one reads as before, and learns from there (Bachlechner et al. 2020, "ReZero").
         recurrent_size: width of the state of each direction.
         bidirectional: read from left to right and from right to left; False: left to right only.
         shortcut: a second, convolutional head on the features before the recurrent layers, trained beside the first
@@ -51,6 +53,7 @@ class CRNNConfig:
     column: str = "max"
     recurrent: str = "lstm"
     recurrent_layers: int = 2
+    added_layers: int = 0
     recurrent_size: int = 256
     bidirectional: bool = True
     shortcut: bool = True
@@ -69,10 +72,10 @@ class CRNNConfig:
             raise ValueError(f"kernel is the odd side of a filter, not {self.kernel}")
         numbers = (*self.channels, *self.blocks, *self.strides_down, *self.strides_across)
         sizes = (self.recurrent_size, self.recurrent_layers, self.steps_per_slice, self.dense_width, self.dense_hidden)
-        if min(*numbers, *sizes) < 1:
+        if min(*numbers, *sizes) < 1 or self.added_layers < 0:
             raise ValueError(
                 "channels, blocks, strides, steps_per_slice, recurrent_size, recurrent_layers, dense_width and "
-                "dense_hidden are at least 1"
+                "dense_hidden are at least 1, added_layers at least 0"
             )
         for name, share in (("dropout", self.dropout), ("hidden_slices", self.hidden_slices)):
             if not 0 <= share < 1:

@@ -48,6 +48,7 @@ class CRNN(nn.Module):
             config.recurrent_layers,
             config.bidirectional,
             config.dropout,
+            config.added_layers,
         )
         self.dropout = nn.Dropout(config.dropout)
         outputs = config.steps_per_slice * classes

@@ -95,21 +95,26 @@ class SimpleRecurrentUnit(nn.Module):
 
 
 class RecurrentLayers(nn.Module):
-    """Recurrent layers one upon the other, with dropout between them."""
+    """Recurrent layers one upon the other, with dropout between them; the last ones may add to what they are given."""
 
-    def __init__(self, kind: str, inputs: int, size: int, layers: int, bidirectional: bool, dropout: float) -> None:
+    def __init__(  # noqa: PLR0917 - as the settings of a network have them
+        self, kind: str, inputs: int, size: int, layers: int, bidirectional: bool, dropout: float, added: int = 0
+    ) -> None:
         """`kind` is a name in RECURRENT; "none" makes this the identity."""
         super().__init__()
         make = RECURRENT[kind]
         self.size = inputs if make is None else size * (2 if bidirectional else 1)
-        widths = () if make is None else (inputs, *[self.size] * layers)
+        widths = () if make is None else (inputs, *[self.size] * (layers + added))
         self.layers = nn.ModuleList(make(i, size, bidirectional) for i, _ in pairwise(widths) if make)
+        self.shares = nn.ParameterList(torch.zeros(self.size) for _ in range(added if make else 0))
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """(N, T, inputs) with lengths (N,) in time steps -> (N, T, self.size)."""
+        plain = len(self.layers) - len(self.shares)
         for index, layer in enumerate(self.layers):
-            x = layer(self.dropout(x) if index else x, lengths)
+            made = layer(self.dropout(x) if index else x, lengths)
+            x = made if index < plain else x + self.shares[index - plain] * made
         return x
 
 
