@@ -62,12 +62,12 @@ Six runs, each from the one before: the second reads two time steps off each sli
 last stage and learns from drawn lines, too; the fourth stretches lines by a fifth and hides a tenth of the slices from
 the recurrent layers; the fifth stretches them by two fifths and passes over half of the easy lines; the sixth is the
 fifth once more, with other drawn lines. The last 37 minutes of the fourth and the last 27 of the fifth and sixth went
-on with `network.hidden_slices=0`, `augment.strength=0.5` and no line passed over. One-cycle AdamW with a moving
-average of the weights, augmentation, bf16; two collections were kept out for good (fondue19_fr and bronod_fr), so that
-it can be told how the model does on what it has never seen. Graphemes that occur less than three times are not in the
-alphabet. All settings stand in the bundle (`uncial model --json`), trials in [experiments](experiments.md). The data
-are the collections below as line archives: lines cut along their baseline, masked outside their polygon, gray, 64
-pixels high.
+on with `network.hidden_slices=0`, `augment.strength=0.5` and no line passed over. What ships is the mean of the
+weights of the last three, each counting alike. One-cycle AdamW with a moving average of the weights, augmentation,
+bf16; two collections were kept out for good (fondue19_fr and bronod_fr), so that it can be told how the model does on
+what it has never seen. Graphemes that occur less than three times are not in the alphabet. All settings stand in the
+bundle (`uncial model --json`), trials in [experiments](experiments.md). The data are the collections below as line
+archives: lines cut along their baseline, masked outside their polygon, gray, 64 pixels high.
 
 ## Data, licences and attribution
 
@@ -137,7 +137,8 @@ COMMAND = """torchrun --nproc-per-node 2 -m uncial train DATA/*.zip -o first --m
         --set validate_minutes=20 --set validation_lines=1300
     uncial synth TEXTS --fonts FONTS --lines 18000 --seed 5 -o synth-5.zip  # and seed 6 for synth-6.zip
     torchrun --nproc-per-node 2 -m uncial train DATA/*.zip --synthetic synth-5.zip --synthetic synth-6.zip \\
-        --from fifth -o default --minutes 122  # all else as before"""
+        --from fifth -o sixth --minutes 122  # all else as before
+    python tools/average.py fourth fifth sixth -o default"""
 
 
 def last_row(log: Path) -> dict[str, str]:
