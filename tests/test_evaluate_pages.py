@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 from uncial.cli import app
 from uncial.document import Line, Page, Region, Transcript
 from uncial.errors import GroundTruthError
-from uncial.evaluate_pages import WAYS, _truth, evaluate_pages, match_lines
+from uncial.evaluate_pages import WAYS, _compared, _truth, evaluate_pages, match_lines
 from uncial.recognizer import Recognizer
 from uncial.sources.marked_pages import marked_pages
 from uncial.text import graphemes
@@ -83,6 +84,20 @@ def test_a_line_at_another_level_or_farther_on_is_judged() -> None:
     upright = piece("upright", (20, 50), (20, 850))
     beside = [piece(f"line {y}", (40, y), (500, y), "three") for y in range(150, 800, 50)]
     assert unknown(empty, below, far, upright, *beside) == {"empty", "upright"}
+
+
+@pytest.mark.parametrize("kind", ["page-number", "NumberingZone:page"])
+def test_a_page_number_may_come_anywhere_in_the_order(kind: str) -> None:
+    lines = [piece(name, (50, y), (300, y), text) for name, y, text in (
+        ("a", 100, "the first line"), ("b", 150, "the second"), ("n", 30, "317"))]  # fmt: skip
+    around = ((0.0, 0.0), (600.0, 0.0), (600.0, 900.0), (0.0, 900.0))
+    marked = Page("p", 600, 900, (Region("r", around, tuple(lines[:2])), Region("m", around, (lines[2],), kind)))
+    read = Page("p", 600, 900, (Region("r", around, (lines[2], *lines[:2])),))
+    _, found, ordered = _compared(_truth(marked), marked, read)
+    assert found.errors == ordered.errors == 0
+    assert (found.reference, ordered.reference) == (27, 25)  # with the space between two lines
+    _, found, ordered = _compared(_truth(marked), marked, replace(read, regions=()))
+    assert (found.deletions, ordered.deletions) == (27, 25)
 
 
 def test_lines_are_matched_by_what_they_say() -> None:

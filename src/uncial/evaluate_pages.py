@@ -27,6 +27,7 @@ from uncial.text import graphemes, reading_text
 NEAR = 0.5  # of a line's height: from where one piece of a line ends to where the next one begins there is less
 LEVEL = 0.3  # of a line's height: pieces of a line differ less in level
 ON = 0.2  # of a found line's length: so much of it at least lies on lines of unknown text, if it is left out
+NUMBERS = ("page-number", "NumberingZone")  # regions that may come anywhere in the order, in PAGE and in SegmOnto
 WAYS = ("true lines", "found lines", "in order")
 
 
@@ -78,7 +79,8 @@ def evaluate_pages(
     """Find and read the lines of pages and compare them with their ground truth.
 
     Lines that are marked without a text, or of whose text the transcriber left some open, are left out, pieces of the
-    same line too, together with the lines found there. What is read where nothing is marked counts as inserted.
+    same line too, together with the lines found there. What is read where nothing is marked counts as inserted. Page
+    numbers and ids of texts have no place in the order of a page, so they are not judged there.
 
     Args:
         pages: of ground truth.
@@ -133,11 +135,15 @@ def match_lines(truths: Sequence[Sequence[str]], reads: Sequence[Sequence[str]])
 
 @dataclass(frozen=True, slots=True)
 class _Truth:
-    """Lines of a page whose text is known, graphemes of each, and lines whose text nobody knows for sure."""
+    """Lines of a page whose text is known, graphemes of each, lines whose text nobody knows for sure, and numbers.
+
+    `numbers` are the places, among the lines of known text, of those that may come anywhere in the order.
+    """
 
     page: Page
     texts: list[list[str]]
     unknown: list[Line]
+    numbers: frozenset[int]
 
 
 def _truth(page: Page) -> _Truth:
@@ -154,7 +160,9 @@ def _truth(page: Page) -> _Truth:
     unknown += [line for line, _ in known if line.id not in kept]
     regions = [replace(r, lines=tuple(line for line in r.lines if line.id in kept)) for r in page.regions]
     page = replace(page, regions=tuple(regions))
-    return _Truth(page, [kept[line.id] for line in page.lines], unknown)
+    anywhere = [region.kind.partition(":")[0] in NUMBERS for region in page.regions for _ in region.lines]
+    numbers = frozenset(n for n, number in enumerate(anywhere) if number)
+    return _Truth(page, [kept[line.id] for line in page.lines], unknown, numbers)
 
 
 def _continues(line: Line, other: Line) -> bool:
@@ -176,7 +184,10 @@ def _compared(truth: _Truth, told: Page, found: Page) -> tuple[EditCounts, EditC
     matched += EditCounts(
         deletions=sum(len(truth.texts[t]) for t in missed), insertions=sum(len(reads[r]) for r in idle)
     )
-    return line_by_line, matched, count_edits(_run_together(truth.texts), _run_together(reads))
+    loose = {r for t, r in pairs if t in truth.numbers}
+    wanted = _run_together(text for t, text in enumerate(truth.texts) if t not in truth.numbers)
+    whole = _run_together(read for r, read in enumerate(reads) if r not in loose)
+    return line_by_line, matched, count_edits(wanted, whole)
 
 
 def _on_unknown(truth: _Truth, found: Page) -> list[bool]:
