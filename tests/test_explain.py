@@ -93,7 +93,8 @@ def test_every_mix_of_parts_can_be_watched_and_hidden_from(network: CRNN) -> Non
     ways = (
         0
         if network.config.recurrent == "none"
-        else network.config.recurrent_layers * (2 if network.config.bidirectional else 1)
+        else (network.config.recurrent_layers + network.config.added_layers)
+        * (2 if network.config.bidirectional else 1)
     )
     assert len(seen.memory) == ways
     change, _ = HiddenParts(network, picture, seen.features, seen.slices.field).reach()
