@@ -57,6 +57,15 @@ def test_notes_in_one_margin_are_read_from_top_to_bottom():
     assert reading_order(boxes(*TEXT, *two)) == [[20, 21, 22], [23, 24, 25], list(range(20))]
 
 
+def test_two_notes_joined_by_lines_below_a_wide_one_are_read_once():
+    wide = [(30, 460, 800)]  # runs below the upper note; the lines at its level are the text's
+    joined = [*note(30, 190, 310, 6), (30, 488, 190), *note(30, 190, 512, 5)]
+    text = [line for line in TEXT if line[1] != 460]
+    lines = [*text, *wide, *joined]
+    order = [n for column in reading_order(boxes(*lines)) for n in column]
+    assert sorted(order) == list(range(len(lines)))
+
+
 def test_a_note_goes_on_below_the_text_and_keeps_the_pieces_of_its_lines():
     assert reading_order(boxes(*TEXT, *note(30, 190, 620, 8))) == [list(range(20, 28)), list(range(20))]
     pieces = [*note(30, 190), (30, 508, 100), (110, 508, 190)]

@@ -78,14 +78,17 @@ def _with_notes(
     spacing = float(np.median(steps))
     beside = [i for i in short if _is_beside(boxes[i], longs, spacing)]
     text = [boxes[i] for i in chosen if i not in beside]
-    notes = [
-        _extended(note, short, boxes, longs, spacing)
-        for note in _blocks(beside, boxes, spacing)
-        if len(note) >= COLUMN_LINES
-        and np.median([widths[i] for i in note]) >= COLUMN_WIDTH * height
-        and not _is_level([boxes[i] for i in note], text, spacing)
-    ]
-    noted = set(sum(notes, []))
+    notes: list[list[int]] = []
+    noted: set[int] = set()
+    for note in _blocks(beside, boxes, spacing):
+        free = [i for i in note if i not in noted]  # a note above may have gone on into this one
+        if (
+            len(free) >= COLUMN_LINES
+            and np.median([widths[i] for i in free]) >= COLUMN_WIDTH * height
+            and not _is_level([boxes[i] for i in free], text, spacing)
+        ):
+            notes.append(_extended(free, [i for i in short if i not in noted], boxes, longs, spacing))
+            noted.update(notes[-1])
     if 2 * len(noted & set(beside)) <= len(beside) or len(beside) > len(longs):
         return [], chosen, []
     middle = float(np.median([box.left + box.right for box in longs]))
