@@ -6,7 +6,7 @@ Each point is measured in a process of its own, one thread, so that its peak of 
 libraries) is its own. Lines are noise and pages are drawn: what is on them hardly changes the time. The network is the
 default one; lines and pages are read with the shipped model, but alphabets need networks of chance, in fp32 and with
 PyTorch in memory, which makes them. Several processes work side by side, each on its own lines; in training they share
-their gradients, as under torchrun; what they can reach at best is what products of small matrices do. --quick measures
+their gradients, as under torchrun; what they can reach at best is what products of matrices do. --quick measures
 the ends of each series with less work. Ctrl-C ends it; what has been measured is written.
 """
 

@@ -89,7 +89,8 @@ def main(evaluation: Path) -> None:
     network = bundle.architecture
     text = TEMPLATE.format(
         network=(
-            f"residual CNN of {' – '.join(map(str, network.channels))} channels, {network.recurrent_layers} layers of "
+            f"residual CNN of {' – '.join(map(str, network.channels))} channels, "
+            f"{network.recurrent_layers + network.added_layers} layers of "
             f"{network.recurrent.upper()} both ways of {network.recurrent_size}, CTC; "
             f"{sum(w.size for w in bundle.weights.values()) / 1e6:.1f} million weights"
         ),
