@@ -21,7 +21,7 @@ from uncial.decoders.beam import BeamConfig, beam_search
 from uncial.errors import ImageError
 from uncial.lineimage import line_image
 from uncial.metrics import EditCounts, count_edits
-from uncial.ngram import load_ngrams
+from uncial.ngram_file import load_ngrams
 from uncial.runtime import Runtime
 from uncial.sources import read_samples, split_of
 from uncial.text import reading_text

@@ -13,7 +13,7 @@ from written_lines import Row, samples_of
 
 from uncial.bundle import Bundle, add_decoding, load_bundle
 from uncial.language import read_texts
-from uncial.ngram import load_ngrams
+from uncial.ngram_file import load_ngrams
 from uncial.reliability import calibrated
 
 PROSE = "\n".join(["Dear Ann no news a hill", "a hill no Dear Ann a hill no news a 1862 May hill Dear"] * 60)

@@ -9,9 +9,10 @@ from drawn_samples import sample, samples, settings
 
 from uncial.alphabet import Alphabet
 from uncial.bundle import add_decoding, add_language_model, load_bundle
-from uncial.ngram import NGrams, load_ngrams
+from uncial.ngram import NGrams
 from uncial.ngram_adapt import adapt, knowing, levels_of
 from uncial.ngram_estimate import Counts, estimate
+from uncial.ngram_file import load_ngrams, to_bytes
 from uncial.train import train
 
 ORDER = 4
@@ -81,7 +82,7 @@ def test_the_levels_of_a_model_hold_all_its_ngrams() -> None:
 def test_a_bundles_language_model_goes_along_and_is_adapted(tmp_path: Path) -> None:
     start = train(samples(4), tmp_path / "start", settings(epochs=1))
     alphabet = start.alphabet
-    add_language_model(start, model_of(TEXTS, alphabet).to_bytes(), {"text": "four lines"})
+    add_language_model(start, to_bytes(model_of(TEXTS, alphabet)), {"text": "four lines"})
     start = add_decoding(load_bundle(start.path), {"weight": 0.25}, (2.0, 0.5))
     lines = [*samples(4), sample(100, "a bay"), sample(101, "by ann")]
     mine = train(lines, tmp_path / "mine", settings(epochs=1), start=start.path)

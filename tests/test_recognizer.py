@@ -11,6 +11,7 @@ from uncial.bundle import Bundle, add_decoding, add_language_model, load_bundle
 from uncial.decoders import DecodedSpan
 from uncial.errors import BundleError, ConfigError, ImageError
 from uncial.ngram_estimate import Counts, estimate
+from uncial.ngram_file import to_bytes
 from uncial.recognizer import Recognizer, confidence, peak_posteriors
 
 
@@ -133,7 +134,7 @@ def test_a_beam_reads_what_the_language_model_of_the_bundle_knows(
 
     def reading(lines: list[list[int]], beam: dict[str, float]) -> list[str]:
         model = estimate(Counts.of(lines, 3, alphabet.size))
-        bundle = add_language_model(load_bundle(tmp_path / "bundle"), model.to_bytes(), {})
+        bundle = add_language_model(load_bundle(tmp_path / "bundle"), to_bytes(model), {})
         bundle = add_decoding(bundle, beam, (1.0, 0.0))
         assert load_bundle(bundle.path).beam == beam
         transcripts = Recognizer.load(bundle.path, quality="balanced").read_lines(d.image for d in drawn_lines)

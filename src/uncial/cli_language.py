@@ -94,7 +94,7 @@ def check_places(out: Path | None, into: Path | None, *, force: bool) -> None:
 def opened(path: Path, alphabet: "Alphabet") -> "NGrams":
     """A language model that was made before."""
     from uncial.arpa import load_arpa
-    from uncial.ngram import load_ngrams
+    from uncial.ngram_file import load_ngrams
     from uncial.screen import show_note
 
     if path.suffix == ".safetensors":
@@ -109,16 +109,17 @@ def store(model: "NGrams", learned: "tuple[Learned, ...]", out: Path | None, bun
     """Write a language model in the form that the file's name tells, and into the bundle whose graphemes it knows."""
     from uncial.arpa import to_arpa
     from uncial.bundle import add_language_model
+    from uncial.ngram_file import to_bytes
 
     if bundle and model.graphemes != bundle.alphabet.graphemes:
         raise BundleError(
             f"{bundle.path}: has other graphemes than the language model; make one with --into this bundle"
         )
     if out:
-        write_whole(out, to_arpa(model) if out.suffix == ".arpa" else model.to_bytes())
+        write_whole(out, to_arpa(model) if out.suffix == ".arpa" else to_bytes(model))
     about = {"order": model.order, "n-grams": len(model.class_), "texts": [asdict(text) for text in learned]}
     if bundle:
-        add_language_model(bundle, model.to_bytes(), about)
+        add_language_model(bundle, to_bytes(model), about)
 
 
 def tune(

@@ -16,8 +16,9 @@ from uncial.bundle import Bundle
 from uncial.config import choose, from_dict
 from uncial.decoders import DECODERS, BeamConfig, Decoded, Hypothesis, align, bonuses, text_log_probs
 from uncial.errors import ConfigError
-from uncial.ngram import EDGE, NGrams, load_ngrams
+from uncial.ngram import EDGE, NGrams
 from uncial.ngram_adapt import knowing
+from uncial.ngram_file import load_ngrams
 from uncial.runtime import LineImage, LogProbs, Runtime
 
 AUTO = "auto"  # balanced where the bundle has a language model, else fast

@@ -7,9 +7,9 @@ from typing import Any
 
 from uncial.bundle import Bundle, add_decoding, add_language_model, load_bundle
 from uncial.errors import ConfigError
-from uncial.ngram import load_ngrams
 from uncial.ngram_adapt import adapt
 from uncial.ngram_estimate import Counts
+from uncial.ngram_file import load_ngrams, to_bytes
 from uncial.train_config import TrainConfig
 
 
@@ -55,7 +55,7 @@ def hand_on_language(old: Bundle, new: Bundle, texts: Sequence[Sequence[int]]) -
         raise ValueError(f"{old.path} has no language model")
     model = load_ngrams(old.language_model)
     model = adapt(model, Counts.of(texts, model.order, new.alphabet.size))
-    data = replace(model, graphemes=new.alphabet.graphemes).to_bytes()
+    data = to_bytes(replace(model, graphemes=new.alphabet.graphemes))
     about = {**old.provenance.get("language_model", {}), "adapted_to_lines": len(texts)}
     add_decoding(add_language_model(new, data, about), old.beam, old.calibration)
     return f"the language model of {old.path} was taken along and adapted to {len(texts):,} lines"

@@ -15,6 +15,7 @@ from uncial.alphabet import Alphabet
 from uncial.errors import ConfigError, GroundTruthError
 from uncial.ngram import EDGE, Ids, NGrams
 from uncial.ngram_estimate import Counts, estimate
+from uncial.ngram_file import to_bytes
 from uncial.sources import read_samples, split_of
 from uncial.sources.files import IMAGE_SUFFIXES, TEXT_SUFFIX, files_of, text_of
 from uncial.text import normalise, reading_text, typed
@@ -207,7 +208,7 @@ def pruned(counts: Counts, graphemes: tuple[str, ...], most_bytes: int, note: No
     for _ in range(TRIES):
         least = (lowest + highest) / 2
         model = replace(estimate(counts, float(np.exp(least))), graphemes=graphemes)
-        size = len(model.to_bytes())
+        size = len(to_bytes(model))
         note(f"n-grams that bring {np.exp(least):.1f} nats or more: {len(model.class_):,}, {size / 1e6:.2f} MB")
         if size > most_bytes:
             lowest = least

@@ -5,21 +5,15 @@ behind it. Class 0, the blank in a network's output, stands for a line's edge he
 its last. What a context has not seen is left to the context without its first grapheme.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from uncial.errors import BundleError
-
 EDGE = 0  # before and behind a line
 ROOT = 0  # the node of the empty context
 RAREST = np.float32(-9.0)  # nats: one in 8,000. What is rarer, half of the shipped alphabet, is too rare to tell apart
-FORMAT = "uncial n-grams"
-_FIELDS = ("first_child", "class", "log_prob", "back_off", "shorter")
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -111,35 +105,6 @@ class NGrams:
             log_prob, node = self.step(node, np.array([class_]))
             total += float(log_prob[0])
         return total
-
-    def to_bytes(self) -> bytes:
-        """The model as a safetensors file."""
-        from safetensors.numpy import save
-
-        class_ = self.class_.astype(np.uint8) if self.size <= 256 else self.class_
-        values = (self.first_child.astype(np.uint32), class_, self.log_prob, self.back_off, self.shorter)
-        # One entry: safetensors writes several in any order, and the same model is to become the same bytes.
-        about = {"order": self.order, "size": self.size, "graphemes": self.graphemes}
-        return save(dict(zip(_FIELDS, values, strict=True)), metadata={FORMAT: json.dumps(about)})
-
-
-def load_ngrams(path: Path) -> NGrams:
-    """Open what `NGrams.to_bytes` gave.
-
-    Raises:
-        BundleError: no such file, damaged, or something else.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, "numpy") as file:
-            about = json.loads((file.metadata() or {})[FORMAT])
-            first, class_, log_prob, back_off, shorter = (file.get_tensor(name) for name in _FIELDS)
-        nodes = first.astype(np.int64), class_.astype(np.uint16), log_prob, back_off, shorter
-        graphemes = tuple(about["graphemes"])
-        return NGrams(int(about["order"]), int(about["size"]), *nodes, graphemes)
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise BundleError(f"{path}: is no language model, or damaged ({error}); make it anew") from error
 
 
 @dataclass(frozen=True, eq=False)

@@ -265,7 +265,9 @@ def show_note(note: str) -> None:
 
 def show_language_model(model: "NGrams", learned: "Sequence[Learned]") -> None:
     """The size of a language model, and how well it guesses each text."""
-    print(f"{len(model.class_):,} n-grams of up to {model.order} graphemes, {len(model.to_bytes()) / 1e6:.2f} MB")
+    from uncial.ngram_file import to_bytes
+
+    print(f"{len(model.class_):,} n-grams of up to {model.order} graphemes, {len(to_bytes(model)) / 1e6:.2f} MB")
     table = Table("text", "lines", "perplexity, held out", box=None, pad_edge=False)
     for text in learned:
         table.add_row(text.name, f"{text.lines:,}", f"{text.perplexity:.2f}" if text.perplexity else "–")

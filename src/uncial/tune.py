@@ -13,7 +13,8 @@ from uncial.decoders import DECODERS, BeamConfig, beam_search, best_path
 from uncial.errors import BundleError, GroundTruthError, ImageError
 from uncial.lineimage import line_image
 from uncial.metrics import EditCounts, count_edits, pooled
-from uncial.ngram import NGrams, load_ngrams
+from uncial.ngram import NGrams
+from uncial.ngram_file import load_ngrams
 from uncial.recognizer import confidence, peak_posteriors
 from uncial.reliability import bins_of, calibrated, calibration_error, fit
 from uncial.runtime import LineImage, LogProbs, Runtime
