@@ -12,7 +12,7 @@ import onnx
 import pytest
 from conftest import Resave
 
-from uncial.bundle import GRAPH, SETTINGS, WEIGHTS, Bundle, load_bundle, load_own
+from uncial.bundle import GRAPH, SETTINGS, WEIGHTS, Bundle, add_decoding, add_language_model, load_bundle, load_own
 from uncial.checkpoint import begin_anew
 from uncial.errors import BundleError, ConfigError, StorageError
 
@@ -95,7 +95,7 @@ def test_a_bundle_without_a_graph_says_so_when_the_graph_is_wanted(
 @pytest.mark.parametrize("room", [0, 500, 30_000])
 def test_a_full_disk_leaves_the_old_bundle_whole(tiny_bundle: Bundle, resaved: Resave, copied: Path, room: int) -> None:
     _ = tiny_bundle.weights
-    with full_disk(room), pytest.raises(StorageError, match="the old bundle is whole"):
+    with full_disk(room), pytest.raises(StorageError, match="what was there before is whole"):
         resaved(tiny_bundle, copied, provenance={})
     assert load_bundle(copied).provenance == tiny_bundle.provenance
     assert list(copied.parent.iterdir()) == [copied]
@@ -114,6 +114,18 @@ def test_a_bundle_survives_a_stop_between_moving_the_old_and_the_new(
     assert load_bundle(copied).alphabet == tiny_bundle.alphabet
     resaved(tiny_bundle, copied)
     assert list(copied.parent.iterdir()) == [copied]
+
+
+def test_a_change_keeps_what_lies_beside_the_parts_but_no_part_of_the_network_before(
+    resaved: Resave, copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (copied / "LICENCE").write_text("CC BY 4.0")
+    monkeypatch.chdir(copied)
+    add_decoding(add_language_model(load_own(Path()), b"model", {}), {"weight": 0.5}, (1.0, 0.0))
+    assert load_bundle(copied).language_model
+    assert Path("LICENCE").exists()
+    resaved(load_bundle(copied), copied, graph=None)
+    assert {file.name for file in copied.iterdir()} == {"LICENCE", SETTINGS, WEIGHTS}
 
 
 def test_a_folder_that_is_no_bundle_is_not_overwritten(tiny_bundle: Bundle, resaved: Resave, tmp_path: Path) -> None:

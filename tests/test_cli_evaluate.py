@@ -1,5 +1,6 @@
 """`uncial evaluate` as people use it."""
 
+import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,6 +51,25 @@ def test_a_report_does_not_overwrite_what_is_no_report(folder: Path, tiny_bundle
     ran = uncial("evaluate", folder, "-m", tiny_bundle.path, "--report", folder / "line000.png")
     assert ran.code == 8
     assert ran.out == ""
+
+
+def test_every_line_is_written_as_a_table(folder: Path, tiny_bundle: Bundle, tmp_path: Path) -> None:
+    (folder / "line000.gt.txt").write_text('Dear "Anx"', encoding="utf-8")
+    table = tmp_path / "lines.tsv"
+    for _ in range(2):  # an earlier table is written over
+        assert uncial("evaluate", folder, "-m", tiny_bundle.path, "--lines", table).code == 0
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    assert [row["transcript"] for row in rows] == list(TEXTS)
+    assert rows[0]["reference"] == 'Dear "Anx"'
+    assert [int(row["errors"]) > 0 for row in rows] == [True, False, False, False]
+    assert all(0 <= float(row["confidence"]) <= 1 for row in rows)
+
+
+def test_a_table_does_not_overwrite_what_is_none(folder: Path, tiny_bundle: Bundle) -> None:
+    ran = uncial("evaluate", folder, "-m", tiny_bundle.path, "--lines", folder / "line000.gt.txt")
+    assert ran.code == 8
+    assert (ran.out, "choose another --lines" in ran.told) == ("", True)
 
 
 def test_a_split_without_lines_is_told_with_those_there_are(folder: Path, tiny_bundle: Bundle) -> None:

@@ -65,6 +65,13 @@ def test_a_finished_run_is_not_overwritten_and_goes_on_only_with_resume(folder: 
     assert "resumed" in resumed.told
 
 
+def test_a_place_that_is_taken_is_told_before_the_lines_are_read(tmp_path: Path) -> None:
+    (tmp_path / "bundle").mkdir()
+    for command in ("train", "train-layout"):
+        ran = uncial(command, tmp_path / "no lines", "-o", tmp_path / "bundle")
+        assert (ran.code, "is there already; choose another -o" in ran.told) == (8, True), ran.told
+
+
 def test_resuming_without_a_checkpoint_is_told(folder: Path, tmp_path: Path) -> None:
     ran = quick_run(folder, tmp_path / "bundle", "--resume")
     assert ran.code == 8

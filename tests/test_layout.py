@@ -8,7 +8,7 @@ import pytest
 
 from uncial.document import Line, Page, Region
 from uncial.errors import BundleError, ConfigError
-from uncial.layout import FINDERS, find_lines
+from uncial.layout import FINDERS, find_lines, is_strip, network, shows_line
 from uncial.layout.bundle import load_layout, save_layout
 from uncial.layout.tracing import traced_lines
 from uncial.layout_metrics import count_baselines
@@ -163,6 +163,57 @@ def test_a_layout_bundle_that_was_damaged_is_refused(tmp_path):
         load_layout(saved.path)
     with pytest.raises(BundleError, match="train-layout"):
         load_layout(tmp_path / "none")
+
+
+def test_a_layout_bundle_stays_open_until_it_is_made_anew(tmp_path, monkeypatch):
+    loaded = []
+    monkeypatch.setattr(network, "load_layout", lambda path: loaded.append(path) or load_layout(path))
+    page, graph = drawn_page(ROWS)[0], load_layout().graph.read_bytes()
+    mine = save_layout(tmp_path / "mine", graph, 640, {}).path
+    first, second = (find_lines(page, bundle=mine) for _ in range(2))
+    assert first == second and len(first.lines) > 5 and loaded == [mine]
+    save_layout(mine, graph, 64, {})
+    assert len(find_lines(page, bundle=mine).lines) < 2 and loaded == [mine, mine]
+
+
+def test_a_finder_without_a_network_takes_no_bundle(tmp_path):
+    with pytest.raises(ConfigError, match="projection takes no layout bundle; leave out .*mine, or take network"):
+        find_lines(np.zeros((9, 9), np.uint8), finder="projection", bundle=tmp_path / "mine")
+
+
+def with_lines(width, height, *boxes):
+    """A page with a line in each box (left, top, right, bottom)."""
+    lines = tuple(
+        Line(f"l{n}", ((left, bottom), (right, bottom)), ((left, top), (right, top), (right, bottom), (left, bottom)))
+        for n, (left, top, right, bottom) in enumerate(boxes)
+    )
+    return Page("p", width, height, (Region("r", ((0, 0), (width, 0), (width, height)), lines),))
+
+
+@pytest.mark.parametrize(
+    ("page", "line"),
+    [
+        (with_lines(3000, 2000), False),
+        (with_lines(3000, 2000, (900, 300, 1800, 380)), False),
+        (with_lines(1600, 300, (50, 100, 1500, 200)), True),
+        (with_lines(1600, 300, (50, 20, 1500, 140), (50, 160, 1500, 290)), False),
+        (with_lines(400, 170), True),  # a word, of which finders of lines see nothing
+        (with_lines(150, 180), True),
+        (with_lines(700, 900, (50, 100, 600, 800)), False),
+    ],
+)
+def test_an_image_shows_a_line_if_it_is_as_low_as_one_or_one_fills_it(page, line):
+    assert shows_line(page) is line
+
+
+def test_a_line_that_runs_down_a_landscape_page_does_not_make_it_that_of_a_line():
+    line = Line("l", ((300, 20), (300, 180)), ((240, 20), (300, 20), (300, 180), (240, 180)))
+    assert not shows_line(Page("p", 400, 200, (Region("r", line.boundary, (line,)),)))
+
+
+@pytest.mark.parametrize(("shape", "strip"), [((96, 100), True), ((97, 700), False), ((200, 1600), True)])
+def test_an_image_that_is_low_or_long_is_a_strip(shape, strip):
+    assert is_strip(np.zeros(shape, np.uint8)) is strip
 
 
 def test_the_shipped_line_finder_stays_below_four_megabytes():

@@ -1,12 +1,9 @@
 import numpy as np
 import pytest
-from safetensors import safe_open
-from safetensors.numpy import load, save
 
-from uncial.errors import BundleError, ConfigError
+from uncial.errors import ConfigError
 from uncial.ngram import EDGE, NGrams
 from uncial.ngram_estimate import Counts, estimate
-from uncial.ngram_file import STEP, load_ngrams, to_bytes
 
 SIZE = 6
 LINES = [[1, 2, 3, 1, 2, 4], [1, 2, 3], [5, 1, 2], [2, 2, 2, 1]] * 3
@@ -39,38 +36,6 @@ def test_bigrams_are_witten_bell_by_hand():
     ngrams = estimate(Counts.of([[1, 2], [1, 3]], 2, 4))
     single = (1 + 0.1) / (6 + 0.4)  # class 2: one of six, each class a tenth more
     assert np.exp(ngrams.step(np.array([2]), np.array([2]))[0][0]) == pytest.approx((1 + 2 * single) / 4, rel=0.01)
-
-
-@pytest.mark.parametrize("least", [0.0, 3.0])
-def test_a_saved_model_tells_the_same_but_for_rounding(tmp_path, least):
-    ngrams = model(least=least)
-    (tmp_path / "lm.safetensors").write_bytes(to_bytes(ngrams))
-    loaded = load_ngrams(tmp_path / "lm.safetensors")
-    for name in ("class_", "first_child", "shorter"):
-        assert np.array_equal(getattr(loaded, name), getattr(ngrams, name))
-    contexts = np.repeat(np.arange(len(ngrams.back_off)), SIZE)
-    classes = np.tile(np.arange(SIZE), len(ngrams.back_off))
-    before, after = ngrams.step(contexts, classes), loaded.step(contexts, classes)
-    assert np.array_equal(before[1], after[1])
-    # A probability is told by one logarithm, and by that of each context that was left before.
-    assert np.abs(before[0] - after[0]).max() <= ngrams.order * (STEP / 2 + 0.01)
-    assert to_bytes(loaded) == to_bytes(ngrams)
-
-
-def test_a_damaged_file_is_named(tmp_path):
-    (tmp_path / "lm").write_bytes(b"nothing")
-    with pytest.raises(BundleError, match="lm: is no language model"):
-        load_ngrams(tmp_path / "lm")
-
-
-def test_a_file_whose_tables_do_not_fit_together_is_damaged(tmp_path):
-    path = tmp_path / "lm"
-    path.write_bytes(to_bytes(model()))
-    with safe_open(path, "numpy") as file:
-        about = file.metadata()
-    path.write_bytes(save({**load(to_bytes(model())), "children": load(to_bytes(model(order=3)))["children"]}, about))
-    with pytest.raises(BundleError, match="tables do not fit"):
-        load_ngrams(tmp_path / "lm")
 
 
 def test_texts_together_count_as_their_sum_and_weighted_ones_as_often_as_told():

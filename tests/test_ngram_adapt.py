@@ -8,12 +8,12 @@ from conftest import TEXTS
 from drawn_samples import sample, samples, settings
 
 from uncial.alphabet import Alphabet
-from uncial.bundle import add_decoding, add_language_model, load_bundle
+from uncial.bundle import Bundle, add_decoding, add_language_model, load_bundle
 from uncial.ngram import NGrams
 from uncial.ngram_adapt import adapt, knowing, levels_of
 from uncial.ngram_estimate import Counts, estimate
 from uncial.ngram_file import load_ngrams, to_bytes
-from uncial.train import train
+from uncial.train import Progress, train
 
 ORDER = 4
 ALPHABET = Alphabet.from_texts(TEXTS)
@@ -79,11 +79,15 @@ def test_the_levels_of_a_model_hold_all_its_ngrams() -> None:
     assert levels[1].ngrams.tolist() == counts_of(TEXTS, ALPHABET).by_length[1][0].tolist()
 
 
-def test_a_bundles_language_model_goes_along_and_is_adapted(tmp_path: Path) -> None:
-    start = train(samples(4), tmp_path / "start", settings(epochs=1))
-    alphabet = start.alphabet
-    add_language_model(start, to_bytes(model_of(TEXTS, alphabet)), {"text": "four lines"})
-    start = add_decoding(load_bundle(start.path), {"weight": 0.25}, (2.0, 0.5))
+@pytest.fixture
+def start(tmp_path: Path) -> Bundle:
+    """A bundle with a language model, tuned."""
+    bundle = train(samples(4), tmp_path / "start", settings(epochs=1))
+    add_language_model(bundle, to_bytes(model_of(TEXTS, bundle.alphabet)), {"text": "four lines"})
+    return add_decoding(load_bundle(bundle.path), {"weight": 0.25}, (2.0, 0.5))
+
+
+def test_a_bundles_language_model_goes_along_and_is_adapted(start: Bundle, tmp_path: Path) -> None:
     lines = [*samples(4), sample(100, "a bay"), sample(101, "by ann")]
     mine = train(lines, tmp_path / "mine", settings(epochs=1), start=start.path)
     assert mine.language_model
@@ -96,3 +100,23 @@ def test_a_bundles_language_model_goes_along_and_is_adapted(tmp_path: Path) -> N
     assert other.language_model
     kept = load_ngrams(other.language_model)
     assert kept.score(mine.alphabet.encode("a bay")) < model.score(mine.alphabet.encode("a bay")) - 5
+    assert other.provenance["language_model"] == {"text": "four lines"}
+
+
+def test_what_a_training_keeps_on_its_way_has_the_language_model_too(start: Bundle, tmp_path: Path) -> None:
+    notes: list[str] = []
+
+    def interrupt(progress: Progress) -> None:
+        notes.append(progress.note)
+        if "validation" in progress.note:
+            raise KeyboardInterrupt
+
+    config = settings(epochs=1, adapt_language=False)
+    with pytest.raises(KeyboardInterrupt):
+        train(samples(4), tmp_path / "mine", config, start=start.path, watch=interrupt)
+    mine = load_bundle(tmp_path / "mine")
+    assert start.language_model
+    assert mine.language_model
+    assert mine.language_model.read_bytes() == start.language_model.read_bytes()
+    assert (mine.beam, mine.calibration) == (start.beam, start.calibration)
+    assert f"the language model of {start.path} goes along and stays as it is" in notes

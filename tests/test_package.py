@@ -27,7 +27,6 @@ MOST_PUBLIC_NAMES = 20
 LARGEST_MODEL = 20e6  # bytes in the wheel: 9 MB of network, 8 of language model, and room
 HEAVY = ("torch", "onnx", "onnxruntime", "cv2", "numpy", "PIL", "rich.table", "lxml", "pyarrow", "jinja2")
 TORCH_MODULES = (
-    "explain.py",
     "train.py",
     "train_layout.py",
     "checkpoint.py",

@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 from uncial.document import Failure
-from uncial.scan import Contents, Scan, contents, open_scans, scan_names
+from uncial.scan import Contents, Scan, contents, open_scans, passed_over, scan_names
 
 GRAY = Image.fromarray(drawn_page())
 KINDS: dict[str, tuple[Callable[[], bytes], float]] = {
@@ -174,6 +174,10 @@ def test_folders_are_replaced_by_the_scans_in_them(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     names = scan_names([str(tmp_path), "-", "x.tif", str(tmp_path / "empty")])
     assert names == [*(str(tmp_path / n) for n in ("a.pdf", "b.JPG", "d.heic")), "-", "x.tif", str(tmp_path / "empty")]
+    (tmp_path / ".hidden").mkdir()
+    assert passed_over([str(tmp_path), "-", "x.tif", str(tmp_path / "empty")]) == [
+        f"{tmp_path}: folders in it that are passed over: 1 (empty); name them, too"
+    ]
 
 
 def test_a_pdf_with_a_password_or_without_pages_or_content_fails() -> None:

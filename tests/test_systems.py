@@ -42,7 +42,7 @@ def test_the_weights_told_are_those_of_the_network(name) -> None:
         ),
     )
     assert weights_of(config, 9) == parameters(CRNN(config, 9))
-    assert not config.shortcut
+    assert config.shortcut
 
 
 @pytest.mark.parametrize("name", SYSTEMS)

@@ -46,6 +46,8 @@ def test_the_graphemes_of_a_text_put_together_are_the_text(text: str) -> None:
         ("Mᵐᵉ Dʳ", "Mme Dr", {"superscript": 2}),
         ("maga¬", "maga-", {"line-end hyphen": 1}),
         ("in ‸ at ⎀ of ⋎ to Ξ", "in at of to", {"insertion sign": 4}),
+        ("Ω que c'est Ξassez agréableΞ", "Ω que c'est assez agréable", {"insertion sign": 2}),
+        ("ΞΕΝΟΦΩΝ ‸ Ξ", "ΞΕΝΟΦΩΝ Ξ", {"insertion sign": 1}),
         ("a\u0336b\u0336", "ab", {"struck letter": 2}),
         ("[[Paul]] went", "Paul went", {"editor's brackets": 1}),
         ("bread ....... 3 d.", "bread ... 3 d.", {"dotted leader": 1}),
@@ -60,7 +62,10 @@ def test_each_mark_becomes_what_a_reader_wants_and_is_counted(
     assert (reading.text, dict(reading.marks), reading.reason) == (text, marks, None)
 
 
-@pytest.mark.parametrize("text", ["a < b", "3 ^", "what ??", "[sic]", "Well... no", "l’œil «ſi»", "⁊ ꝑ q\u0303"])
+@pytest.mark.parametrize(
+    "text",
+    ["a < b", "3 ^", "what ??", "[sic]", "Well... no", "l’œil «ſi»", "⁊ ꝑ q\u0303", "ὁ Ξενοφῶν", "book Ξ of the Ἰλιάς"],
+)
 def test_what_is_no_transcribers_mark_stays(text: str) -> None:
     reading = reading_text(text)
     assert (reading.text, reading.marks.total(), reading.reason) == (text, 0, None)

@@ -1,17 +1,22 @@
 """Training a line finder on a drawn page: targets, splits, a bundle that opens, and going on."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from commands import uncial
 
+from uncial import train_layout as training
+from uncial.atomic import aside
 from uncial.bundle import SHIPPED
 from uncial.document import Line, Page, Region
-from uncial.errors import BundleError, GroundTruthError, StorageError
+from uncial.errors import BundleError, ConfigError, GroundTruthError, StorageError
 from uncial.evaluate_layout import evaluate_layout
 from uncial.formats.page_xml import write_page_xml
+from uncial.layout.bundle import GRAPH, save_layout
 from uncial.layout.network import NetworkFinder, load_layout
 from uncial.nn.layout_graph import network_of
 from uncial.nn.layout_net import Reading, layout_loss
@@ -106,9 +111,46 @@ def test_training_writes_a_bundle_that_finds_lines_and_a_run_that_goes_on(folder
     assert NetworkFinder(bundle).maps(np.full((50, 70), 200, np.uint8)).shape == (4, 23, 32)
     with pytest.raises(StorageError, match="resume"):
         train_layout(pages, out, TINY)
+    with pytest.raises(ConfigError, match="another size; resume with"):
+        train_layout(pages, out, replace(TINY, size=96), resume=True)
     before = bundle.provenance["steps"]
     train_layout(pages, out, replace(TINY, minutes=0.06), resume=True)
     assert load_layout(out).provenance["steps"] > before
+
+
+def test_an_interrupted_training_tells_what_is_kept(folder, tmp_path, monkeypatch):
+    def interrupted(run, pages, watch):
+        if (tmp_path / "written").exists():
+            run.save(1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training._Run, "go", interrupted)
+    ran = uncial("train-layout", folder, "-o", tmp_path / "mine", "--set", "size=64")
+    assert (ran.code, "there is no bundle yet; nothing else was kept" in ran.told) == (130, True), ran.told
+    (tmp_path / "written").touch()
+    ran = uncial("train-layout", folder, "-o", tmp_path / "mine", "--set", "size=64")
+    assert (ran.code, f"the bundle {tmp_path / 'mine'}; go on from" in ran.told) == (130, True), ran.told
+
+
+def test_a_bundle_is_whole_whenever_its_writing_stops(tmp_path, monkeypatch):
+    out = tmp_path / "mine"
+    save_layout(out, b"graph", 64, {})
+    write = Path.write_bytes
+
+    def stopped(path, data):
+        write(path, data)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Path, "write_bytes", stopped)
+        save_layout(out, b"another graph", 96, {})
+    assert load_layout(out).size == 64
+    out.rename(aside(out))
+    assert load_layout(out).graph.read_bytes() == b"graph"
+    save_layout(out, b"another graph", 96, {})
+    assert [file.name for file in tmp_path.iterdir()] == ["mine"]
+    with pytest.raises(StorageError, match="could not be written"):
+        save_layout(out / GRAPH / "deep", b"graph", 64, {})
 
 
 def test_the_network_of_a_bundle_tells_of_a_page_what_the_bundle_does_and_learns_on(folder, tmp_path):

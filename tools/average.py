@@ -44,7 +44,7 @@ def main() -> None:
         chosen.out, last.architecture, last.alphabet, last.line_image, provenance, weights, onnx_graph(network)
     )
     if last.language_model:
-        hand_on_language(last, made, [])
+        hand_on_language(last, last.alphabet, [])[0](made)
     print(f"{chosen.out}: the mean of {len(bundles)} bundles")
 
 

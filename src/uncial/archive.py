@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from uncial.document import Failure, Line, Page, Region, Transcript
-from uncial.errors import ImageError, UncialError
+from uncial.errors import ConfigError, ImageError, UncialError
 from uncial.formats import FORMATS
 from uncial.formats.page_file import fitted, image_beside, marked_page
 from uncial.formats.page_file import page_of as page_of_file
 from uncial.formats.plain import told_readings
 from uncial.geometry import Box
 from uncial.image_file import is_folder, load_image
-from uncial.layout import shows_line
+from uncial.layout import is_strip, shows_line
 from uncial.lineimage import line_image
 from uncial.recognizer import Recognizer
 from uncial.scan import SUFFIXES, Scan, open_scans
@@ -53,6 +53,10 @@ class Task:
         backend: see `Recognizer.load`.
         words: see `Recognizer.load`.
         cut_off: whether pieces of a facing page's lines are read; see `layout.find_lines`.
+        layout: see `Recognizer.load`.
+
+    Raises:
+        ConfigError: several readings are asked for in a format that does not tell them.
     """
 
     format: str = "text"
@@ -64,11 +68,23 @@ class Task:
     backend: str = "auto"
     words: tuple[str, ...] = ()
     cut_off: bool = False
+    layout: Path | None = None
+
+    def __post_init__(self) -> None:
+        """See that what is asked for is told."""
+        if self.n_best > 1 and self.format != "json":
+            told = f"the format {self.format} tells one reading of a line, not {self.n_best}"
+            raise ConfigError(f"{told}; choose json (-f json), or leave --n-best out")
 
     def recognizer(self) -> Recognizer:
         """Open what reads; see `Recognizer.load` for what is raised."""
         return Recognizer.load(
-            self.model, quality=self.quality, backend=self.backend, n_best=self.n_best, words=self.words
+            self.model,
+            quality=self.quality,
+            backend=self.backend,
+            n_best=self.n_best,
+            words=self.words,
+            layout=self.layout,
         )
 
 
@@ -151,7 +167,8 @@ def read_scans(recognizer: Recognizer, scans: Iterable[Scan | Failure], task: Ta
     """Read scans in order; each gives a reading, and failures are passed on."""
     waiting: list[Scan] = []
     for scan in scans:
-        line = isinstance(scan, Scan) and _is_line(scan, task)
+        page = _page_on(recognizer, scan, task) if isinstance(scan, Scan) else None
+        line = isinstance(scan, Scan) and page is None
         if line:
             waiting.append(scan)  # type: ignore[arg-type]
         if waiting and (not line or len(waiting) == LINES_AT_ONCE):
@@ -159,17 +176,19 @@ def read_scans(recognizer: Recognizer, scans: Iterable[Scan | Failure], task: Ta
             waiting.clear()
         if isinstance(scan, Failure):
             yield Reading(scan.id, scan)
-        elif not line:
-            name = Path(scan.name).name
-            page = recognizer.read_page(scan.gray, name, scan.page, rotate=task.rotate, cut_off=task.cut_off)
-            yield Reading(scan.name, page, scan)
+        elif page is not None:
+            yield Reading(scan.name, recognizer.read_page(scan.gray, Path(scan.name).name, page), scan)
     yield from _lines(recognizer, waiting, task)
 
 
-def _is_line(scan: Scan, task: Task) -> bool:
-    if scan.page is not None or task.shows == "page":
-        return False
-    return task.shows != "auto" or shows_line(scan.gray, task.rotate)
+def _page_on(recognizer: Recognizer, scan: Scan, task: Task) -> Page | None:
+    """The page that a scan shows, with the lines that are marked or found on it; None: it shows a line."""
+    if scan.page is not None:
+        return scan.page
+    if task.shows in ("line", "word") or (task.shows == "auto" and is_strip(scan.gray)):
+        return None
+    page = recognizer.find_lines(scan.gray, Path(scan.name).name, rotate=task.rotate, cut_off=task.cut_off)
+    return None if task.shows == "auto" and shows_line(page) else page
 
 
 def failed(name: str, reason: str, task: Task) -> Result:
@@ -269,5 +288,9 @@ def _lines(recognizer: Recognizer, scans: Sequence[Scan], task: Task) -> Iterato
 def _as_word(transcript: Transcript) -> Transcript:
     """The transcript of one word: without the spaces that the network saw between its letters."""
     spans = tuple(span for span in transcript.spans if not span.grapheme.isspace())
-    readings = tuple((other.replace(" ", ""), share) for other, share in transcript.readings)
-    return replace(transcript, text="".join(span.grapheme for span in spans), spans=spans, readings=readings)
+    shares: dict[str, float] = {}  # readings that differ in spaces only are one
+    for other, share in transcript.readings:
+        word = other.replace(" ", "")
+        shares[word] = min(1.0, shares.get(word, 0.0) + share)
+    text = "".join(span.grapheme for span in spans)
+    return replace(transcript, text=text, spans=spans, readings=tuple(shares.items()))

@@ -4,7 +4,7 @@
     weights.safetensors   the weights, stored once (see `uncial.weights`)
     model.onnx            the graph that reads; its weights lie in weights.safetensors (see `uncial.nn.onnx_graph`)
     model.int8.onnx       the same in int8, if it was found to read as well (see `uncial.quantise`)
-    lm.safetensors        a language model over the alphabet, if it has one (see `uncial.ngram`)
+    lm.safetensors        a language model over the alphabet, if it has one (see `uncial.ngram_file`)
 
 A bundle is written beside its place and moved there when it is whole. Loading it runs no code.
 """
@@ -166,7 +166,7 @@ def add_language_model(bundle: Bundle, data: bytes, about: Mapping[str, Any]) ->
 
     Args:
         bundle: to store it in.
-        data: what `ngram.NGrams.to_bytes` gave.
+        data: what `ngram_file.to_bytes` gave.
         about: its origin, as plain JSON; it becomes "language_model" in the provenance.
 
     Raises:
@@ -202,11 +202,7 @@ def _write(path: Path, settings: Mapping[str, Any], files: Mapping[str, bytes]) 
     """Write settings and files as one folder, in place of what stands there."""
     settings = {**settings, "files": {name: _checksum(data) for name, data in files.items()}}
     files = {**files, SETTINGS: json.dumps(settings, ensure_ascii=False, indent=1).encode()}
-    try:
-        replace_folder(path, files)
-    except OSError as error:
-        kept = "the old bundle is whole" if path.exists() else "nothing was written"
-        raise StorageError(f"{path}: could not be written ({error.strerror}); {kept}; free some space") from error
+    replace_folder(path, files, gone=(WEIGHTS, GRAPH, INT8_GRAPH, LANGUAGE_MODEL))  # of the network before
     return load_bundle(path)
 
 

@@ -4,16 +4,15 @@ The checkpoint holds weights, moving average, optimiser and course. It is read w
 runs no code.
 """
 
-import os
 import zipfile
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
 
+from uncial.atomic import written_whole
 from uncial.config import DEFAULT
 from uncial.errors import ConfigError, StorageError
 
@@ -90,24 +89,16 @@ def begin_anew(out: Path) -> None:
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file beside its place and move it there once it is on the disk.
+    """Write a file of a run that appears whole or not at all.
 
     Raises:
         StorageError: full disk or no permission; what stood there before is untouched.
     """
-    beside = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
+    with written_whole(path, "free some space and --resume") as beside, beside.open("wb") as file:
+        try:
             write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except (OSError, RuntimeError) as error:  # torch.save reports a full disk as RuntimeError
-        with suppress(OSError):
-            beside.unlink()
-        kept = "what was there before is whole" if path.exists() else "nothing was written"
-        raise StorageError(f"{path}: could not be written ({error}); {kept}; free some space and --resume") from error
+        except RuntimeError as error:  # so torch.save reports a full disk
+            raise OSError(str(error)) from error
 
 
 def save_checkpoint(folder: Path, state: dict[str, Any], course: Course, identity: dict[str, Any]) -> None:

@@ -1,7 +1,8 @@
 """`uncial evaluate`: ground truth and a bundle in, error rates out."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,7 +18,13 @@ from uncial.cli_options import (
     Words,
     quality_for,
     read_words,
+    write_whole,
 )
+
+if TYPE_CHECKING:
+    from uncial.evaluation import Evaluation
+    from uncial.recognizer import Recognizer
+    from uncial.sources import Sample
 
 
 def evaluate(
@@ -35,23 +42,37 @@ def evaluate(
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML page with the worst lines, too.")
     ] = None,
+    lines: Annotated[
+        Path | None, typer.Option("--lines", metavar="FILE", help="Write a TSV table of all lines as read, too.")
+    ] = None,
 ) -> None:
     """Measure how well a bundle reads lines whose text is known.
 
     CER and WER are pooled over all lines and told as they stand and normalised, with 95 % intervals over pages.
     """
+    from uncial import line_table, screen
     from uncial import report as page
-    from uncial import screen
-    from uncial.evaluate import evaluate as read_and_compare
     from uncial.recognizer import Recognizer
     from uncial.sources import read_samples
 
     page.check_report_path(report)  # before the reading, which may take long
+    line_table.check_table_path(lines)
     known, quality = read_words(words), quality_for(quality, decoder)
     samples, recognizer = read_samples(data), Recognizer.load(model, quality=quality, backend=backend, words=known)
-    about = {"model": str(recognizer.bundle.path), "data": " ".join(map(str, data)), "quality": recognizer.quality}
-    with screen.reading_bar() as progress:
-        evaluation = read_and_compare(recognizer, samples, split=split, progress=progress, about=about)
+    evaluation = _evaluated(samples, recognizer, split, data)
     if report:
         page.report(evaluation, report)
+    if lines:
+        write_whole(lines, line_table.line_table(evaluation))
     print(evaluation.to_json()) if as_json else screen.show_evaluation(evaluation)
+
+
+def _evaluated(
+    samples: "Sequence[Sample]", recognizer: "Recognizer", split: Split | None, data: list[Path]
+) -> "Evaluation":
+    from uncial.evaluate import evaluate as read_and_compare
+    from uncial.screen import reading_bar
+
+    about = {"model": str(recognizer.bundle.path), "data": " ".join(map(str, data)), "quality": recognizer.quality}
+    with reading_bar() as progress:
+        return read_and_compare(recognizer, samples, split=split, progress=progress, about=about)

@@ -1,12 +1,18 @@
 """`train-layout`, `evaluate-layout` and `evaluate-pages`: marked pages in, a line finder or its rates out."""
 
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from uncial.cli_options import Backend, Json, Model, Split, needs_extra
+from uncial.cli_options import Backend, Json, Layout, Model, Split, needs_extra, telling_what_is_kept
+
+if TYPE_CHECKING:
+    from uncial.document import Failure
+    from uncial.sources.marked_pages import MarkedPage
 
 Pages = Annotated[
     list[Path],
@@ -50,21 +56,40 @@ def train_layout(
     from uncial.config import from_dict, merge
     from uncial.screen import show_note
     from uncial.sources import read_samples
-    from uncial.sources.marked_pages import marked_pages
 
     with needs_extra("train", "training", "torch", "onnx"):
+        from uncial.checkpoint import begin_anew
         from uncial.train_layout import LayoutConfig
         from uncial.train_layout import train_layout as run
     config = from_dict(LayoutConfig, merge({}, settings or ()) | ({} if minutes is None else {"minutes": minutes}))
+    if not resume:
+        begin_anew(out)  # now, since reading the lines may take long
     samples = read_samples(lines, "train") if lines else []
-    print(run(marked_pages(data), out, config, lines=samples, start=start, resume=resume, watch=show_note))
+    with telling_what_is_kept(out):
+        print(run(usable_pages(data), out, config, lines=samples, start=start, resume=resume, watch=show_note))
+
+
+def usable_pages(data: Sequence[Path]) -> list["MarkedPage"]:
+    """The marked pages that can be used; the others are told."""
+    from uncial.document import Failure
+    from uncial.sources.marked_pages import marked_pages
+
+    pages = marked_pages(data)
+    tell_left_out([Failure(page.id, page.flaw) for page in pages if page.flaw])
+    return [page for page in pages if not page.flaw]
+
+
+def tell_left_out(pages: "Sequence[Failure]") -> None:
+    """Count and list on standard error the pages that cannot be used."""
+    if pages:
+        print(f"uncial: {len(pages):,} of the page files are left out:", file=sys.stderr)
+    for page in pages:
+        print(f"  {page.id}: {page.reason}", file=sys.stderr)
 
 
 def evaluate_layout(
     data: Pages,
-    model: Annotated[
-        Path | None, typer.Option("--model", "-m", metavar="BUNDLE", help="Layout bundle; without it, the shipped one.")
-    ] = None,
+    layout: Layout = None,
     finder: Annotated[str, typer.Option(metavar="NAME", help="Line finder: network or projection.")] = "network",
     split: Annotated[Split, typer.Option(help="Which pages.")] = Split.val,
     as_json: Json = False,
@@ -74,7 +99,9 @@ def evaluate_layout(
     from uncial.screen_pages import show_layout_rates
     from uncial.sources.marked_pages import marked_pages
 
-    found: dict[str, Any] = run(marked_pages(data), finder=finder, bundle=model, split=split.value).plain()
+    evaluation = run(marked_pages(data), finder=finder, bundle=layout, split=split.value)
+    found: dict[str, Any] = evaluation.plain()
+    tell_left_out(evaluation.left_out)
     if as_json:
         print(json.dumps(found, ensure_ascii=False, indent=1))
     else:
@@ -84,9 +111,7 @@ def evaluate_layout(
 def evaluate_pages(
     data: Pages,
     model: Model = None,
-    layout: Annotated[
-        Path | None, typer.Option(metavar="BUNDLE", help="Layout bundle; without it, the shipped one.")
-    ] = None,
+    layout: Layout = None,
     split: Annotated[Split, typer.Option(help="Which pages.")] = Split.val,
     backend: Backend = "auto",
     as_json: Json = False,
@@ -98,7 +123,9 @@ def evaluate_pages(
     from uncial.screen_pages import show_page_rates
     from uncial.sources.marked_pages import marked_pages
 
-    pages, recognizer = marked_pages(data), Recognizer.load(model, backend=backend)
+    pages, recognizer = marked_pages(data), Recognizer.load(model, backend=backend, layout=layout)
     with reading_bar("pages") as progress:
-        found = run(pages, recognizer, layout=layout, split=split.value, progress=progress).plain()
+        evaluation = run(pages, recognizer, split=split.value, progress=progress)
+    tell_left_out(evaluation.left_out)
+    found = evaluation.plain()
     print(json.dumps(found, ensure_ascii=False, indent=1)) if as_json else show_page_rates(found)

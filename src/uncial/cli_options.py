@@ -1,7 +1,6 @@
 """What several commands share: their options, and how a result becomes a file."""
 
 import os
-import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -10,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from uncial.atomic import written_whole
 from uncial.errors import ConfigError, MissingExtraError, StorageError
 
 
@@ -85,6 +85,15 @@ Model = Annotated[
         "-m",
         metavar="BUNDLE",
         help="Folder of the bundle; without it, the shipped model.",
+        show_default=False,
+    ),
+]
+Layout = Annotated[
+    Path | None,
+    typer.Option(
+        "--layout",
+        metavar="BUNDLE",
+        help="Layout bundle that finds the lines, as train-layout makes it; without it, the shipped one.",
         show_default=False,
     ),
 ]
@@ -233,7 +242,7 @@ def is_stream(path: Path) -> bool:
 
 
 def write_whole(path: Path, text: str | bytes) -> None:
-    """Write a file beside its place, under a name that nothing else has, and move it there when it is whole.
+    """Write a file that appears whole or not at all.
 
     A link stays a link; a stream, such as /dev/stdout, gets the data behind what it has. Text becomes UTF-8.
 
@@ -241,24 +250,24 @@ def write_whole(path: Path, text: str | bytes) -> None:
         StorageError: full disk or no permission; what stood there before is untouched.
     """
     data = text.encode() if isinstance(text, str) else text
+    if not is_stream(path):
+        with written_whole(path, "free some space or choose another -o") as beside:
+            beside.write_bytes(data)
+        return
     try:
-        if is_stream(path):
-            with path.open("ab") as stream:
-                stream.write(data)
-        else:
-            _put(path.resolve(), data)
+        with path.open("ab") as stream:
+            stream.write(data)
     except OSError as error:
-        raise StorageError(
-            f"{path}: could not be written ({error.strerror}); free some space or choose another -o"
-        ) from error
+        raise StorageError(f"{path}: could not be written ({error.strerror}); choose another -o") from error
 
 
-def _put(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{secrets.token_hex(8)}.new")
+@contextmanager
+def telling_what_is_kept(out: Path) -> Iterator[None]:
+    """Tell who interrupts the training of a bundle what it leaves behind, and how to go on."""
     try:
-        with beside.open("xb") as file:
-            file.write(data)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+        yield
+    except KeyboardInterrupt:
+        checkpoint = out.with_name(f"{out.name}.run") / "checkpoint.pt"
+        kept = f"the network kept so far is the bundle {out}" if out.exists() else "there is no bundle yet"
+        again = "go on from the last checkpoint with --resume" if checkpoint.exists() else "nothing else was kept"
+        raise KeyboardInterrupt(f"{kept}; {again}") from None

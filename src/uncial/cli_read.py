@@ -16,6 +16,7 @@ from uncial.cli_options import (
     Format,
     HowDecoded,
     HowWell,
+    Layout,
     Model,
     Quality,
     Rotate,
@@ -59,6 +60,7 @@ def read(
     ] = 1,
     backend: Backend = "auto",
     words: Words = None,
+    layout: Layout = None,
     rotate: Annotated[
         Rotate, typer.Option(help="Auto: pages may lie on their side or head. Finding lines takes four times as long.")
     ] = Rotate.none,
@@ -83,13 +85,10 @@ def read(
     several scans could not be read; the reasons are on standard error, and all others were read.
     """
     from uncial.archive import Task
-    from uncial.scan import scan_names
     from uncial.together import portions, processes_for, read_all
 
-    names, unread, how = scan_names(images), list[str](), quality_for(quality, decoder)
-    if out is not None:
-        check_place(Path(out), names, force=force)
-    task = Task(format_, shows, rotate, model, how, n_best, backend, read_words(words), cut_off)
+    names, unread, how = names_in(images, out, force=force), list[str](), quality_for(quality, decoder)
+    task = Task(format_, shows, rotate, model, how, n_best, backend, read_words(words), cut_off, layout)
     work = portions(names)
     with closing(read_all(work, task, processes_for(work, processes))) as read_:
         first, results = ahead(counted(read_, sum(portion.scans for portion in work), drawn=out is not None), 2)
@@ -97,6 +96,17 @@ def read(
         put(results, format_, out, unread, names, several=len(first) > 1, force=force)
     if unread:
         raise typer.Exit(SOME_UNREAD)
+
+
+def names_in(images: list[str], out: str | None, *, force: bool) -> list[str]:
+    """The scans that are meant; folders that are passed over are told. StorageError: `out` cannot be written."""
+    from uncial.scan import passed_over, scan_names
+
+    names = scan_names(images)
+    if out is not None:
+        check_place(Path(out), names, force=force)
+    tell(passed_over(images))
+    return names
 
 
 def counted(results: Iterable["Result"], total: int, *, drawn: bool) -> Iterator["Result"]:
@@ -126,10 +136,15 @@ def told(results: Iterable["Result"], unread: list[str], alone: str | None) -> I
     for result in results:
         if alone and not result.file:
             raise (GroundTruthError if alone.lower().endswith(".xml") else ImageError)(*result.unread)
-        for line in (*result.unread, *result.notes):
-            print(f"uncial: {line}", file=sys.stderr)
+        tell((*result.unread, *result.notes))
         unread += result.unread
         yield result
+
+
+def tell(lines: Iterable[str]) -> None:
+    """Print what is no result on standard error."""
+    for line in lines:
+        print(f"uncial: {line}", file=sys.stderr)
 
 
 def put(  # noqa: PLR0913 - what there is, where it goes, and what must not be lost
@@ -172,7 +187,7 @@ def into_folder(results: Iterable["Result"], folder: Path, unread: list[str], na
             path = folder / result.file
             if reason := in_the_way(result.name, path, taken, force=force):
                 unread.append(reason)
-                print(f"uncial: {reason}", file=sys.stderr)
+                tell([reason])
             else:
                 write_whole(path, result.data)
                 taken[identity(path)] = f"as {result.file}, as {result.name} is; read them into two folders"
@@ -200,13 +215,19 @@ def identity(path: Path) -> tuple[int, int] | None:
 
 
 def into_one(parts: Iterable[bytes], out: Path | None) -> None:
-    """Everything into one file, or to the screen piece by piece; a file is written only when all is there."""
+    """Everything into one file, or to the screen piece by piece; a file is written only when all is there.
+
+    Args:
+        parts: of each scan that was read, empty where nothing is written on it; none: nothing was read, and what is
+            there stays.
+        out: the file; None: the screen.
+    """
     if out is None:
         for part in parts:
             sys.stdout.buffer.write(part)
             sys.stdout.flush()
-    elif whole := b"".join(parts):
-        write_whole(out, whole)
+    elif read_ := list(parts):
+        write_whole(out, b"".join(read_))
 
 
 def stream(results: Iterable["Result"], format_: Format, *, several: bool) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from uncial.cli_options import Data, needs_extra
+from uncial.cli_options import Data, needs_extra, telling_what_is_kept
 from uncial.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -61,17 +61,17 @@ def train(
     from uncial.screen import TrainingScreen, show_trained
     from uncial.sources import read_samples
 
+    with needs_extra("train", "training", "torch", "onnx"):
+        from uncial.checkpoint import begin_anew
+        from uncial.train import train as run
+    if not resume:
+        begin_anew(out)  # now, since reading the lines may take long
     samples, drawn = read_samples(data), read_samples(synthetic) if synthetic else []
     recipe = recipe or recipe_for(samples, start)
     chosen, changes = training_settings(config, settings or (), minutes, epochs, recipe)
     how: dict[str, Any] = {"synthetic": drawn, "start": start, "teacher": teacher, "changes": changes}
-    with needs_extra("train", "training", "torch", "onnx"):
-        from uncial.train import train as run
-    try:
-        with TrainingScreen() as watch:
-            bundle = run(samples, out, chosen, resume=resume, watch=watch, **how)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(kept(out)) from None
+    with telling_what_is_kept(out), TrainingScreen() as watch:
+        bundle = run(samples, out, chosen, resume=resume, watch=watch, **how)
     show_trained(bundle)
 
 
@@ -114,11 +114,3 @@ def recipe_for(samples: "Sequence[Sample]", start: Path | None) -> str:
         return "standard"
     show_note(f"{lines:,} lines: learning by the recipe new-hand, made for few; for the usual one, --recipe standard")
     return "new-hand"
-
-
-def kept(out: Path) -> str:
-    """What an interrupted training leaves behind, and how to go on."""
-    checkpoint = out.with_name(f"{out.name}.run") / "checkpoint.pt"
-    best = f"the best network so far is the bundle {out}" if out.exists() else "there is no bundle yet"
-    again = "go on from the last checkpoint with --resume" if checkpoint.exists() else "nothing else was kept"
-    return f"{best}; {again}"

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from uncial import checkpoint
+from uncial.architecture import CRNNConfig
+from uncial.atomic import written_whole
 from uncial.bundle import load_bundle
 from uncial.comparison import UNITS, Comparison, Growth, Result, UnitComparison, in_order
 from uncial.comparison_page import comparison_page
@@ -182,7 +184,7 @@ class _Unit:
         rows = rows_of(run)
         return Result(
             name,
-            weights_of(network, self.classes),
+            self._weights(network),
             float(rows[-1]["seconds"]),
             int(rows[-1]["lines"]),
             evaluation.lines_per_cpu_second,
@@ -200,12 +202,16 @@ class _Unit:
         width = self.config.network.dense_width
         return UnitComparison(self.unit, self.train, width, results, tuple(self.failures.values()))
 
+    def _weights(self, network: CRNNConfig) -> int:
+        """Those that read; the shortcut head stays behind."""
+        return weights_of(replace(network, shortcut=False), self.classes)
+
     def growth(self) -> tuple[Growth, ...]:
         """The weights of each system for the size of image that is used, and for larger ones."""
         base, grown = self.config.network, []
         for wide, high in GROWN:
             size = replace(base, dense_width=wide * base.dense_width, height=high * base.height)
-            weights = {name: weights_of(network_of(name, size), self.classes) for name in in_order(self.plan.systems)}
+            weights = {name: self._weights(network_of(name, size)) for name in in_order(self.plan.systems)}
             grown.append(Growth(size.dense_width, size.height, weights))
         return tuple(grown)
 
@@ -260,13 +266,5 @@ def _write(comparison: Comparison, out: Path, samples: Sequence[Sample]) -> None
 
 
 def _put(path: Path, text: str) -> None:
-    """Write a file beside its place and move it there."""
-    beside = path.with_name(f"{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(path, "free some space and give the same command again") as beside:
         beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        raise StorageError(
-            f"{path}: could not be written ({error.strerror}); free some space and give the same command again"
-        ) from error

@@ -1,8 +1,9 @@
 """Line images to readings, at one of three qualities: what is read how often, and what weighs the readings.
 
 - fast: the best path, no language model.
-- balanced: a beam search with the bundle's language model.
-- best: two views of each line are searched with a wide beam, and all readings found are weighed by both views.
+- balanced: a beam search with the bundle's language model; a line of narrow letters is looked at a second time, wider,
+  and all readings found are weighed by both views.
+- best: every line is looked at twice, with a wide beam.
 """
 
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ from uncial.runtime import LineImage, LogProbs, Runtime
 
 AUTO = "auto"  # balanced where the bundle has a language model, else fast
 WEIGHED = 8  # readings of each view; those behind hardly ever win
+DENSE = 0.1875  # of a line's height: where letters are narrower on average, the network is short of pixels
+WIDER = 1.25  # a second view of such a line; see docs/experiments.md
 INFEASIBLE = -1e20  # log-probability of a text that the time steps are too few for
 
 
@@ -32,19 +35,21 @@ class Quality:
 
     Attributes:
         decoder: name in `decoders.DECODERS`.
-        stretches: widths of the views besides the line image itself, as factors of its width.
+        view: width of a second view of every line, as a factor of its width; 0: there is none.
+        dense: the same of lines of narrow letters.
         width: of the beam at least, whatever the bundle says.
     """
 
     decoder: str
-    stretches: tuple[float, ...] = ()
+    view: float = 0.0
+    dense: float = 0.0
     width: int = 0
 
 
 QUALITIES = {
     "fast": Quality("best-path"),
-    "balanced": Quality("beam"),
-    "best": Quality("beam", (1.08,), 16),
+    "balanced": Quality("beam", dense=WIDER),
+    "best": Quality("beam", 1.08, WIDER, 16),
 }
 
 
@@ -78,6 +83,7 @@ class Decoding:
             ConfigError: no such quality, wrong settings in the bundle, or words without a language model.
         """
         self._runtime = runtime
+        self._stretch = bundle.line_image.stretch
         self._quality = QUALITIES[quality_of(bundle, quality)]
         self._decode = DECODERS[self._quality.decoder]
         known = self._quality.decoder != "best-path" and bundle.language_model
@@ -97,14 +103,20 @@ class Decoding:
         Returns:
             For each, (T, C) natural-log posteriors of the line as it is, and what was decoded.
         """
-        views = [
-            self._runtime.log_probs([stretched(line, f) for line in lines]) for f in (1.0, *self._quality.stretches)
-        ]
-        decoded = [self._decode(view, self._model, self._beam) for view in views]
-        if len(views) == 1:
-            return list(zip(views[0], decoded[0], strict=True))
-        together = zip(zip(*views, strict=True), zip(*decoded, strict=True), strict=True)
-        return [(view[0], weighed(view, found, self._model, self._beam)) for view, found in together]
+        steps = self._runtime.log_probs(lines)
+        found = self._decode(steps, self._model, self._beam)
+        factors = [self._second_view(line, decoded) for line, decoded in zip(lines, found, strict=True)]
+        again = [n for n, factor in enumerate(factors) if factor]
+        wider = self._runtime.log_probs([stretched(lines[n], factors[n]) for n in again])
+        for n, view, seen in zip(again, wider, self._decode(wider, self._model, self._beam), strict=True):
+            found[n] = weighed((steps[n], view), (found[n], seen), self._model, self._beam)
+        return list(zip(steps, found, strict=True))
+
+    def _second_view(self, line: LineImage, decoded: Decoded) -> float:
+        """By which factor a line is looked at wider, after a first look; 0: one look is enough."""
+        height, width = line.shape
+        graphemes = len(decoded.readings[0].classes)
+        return self._quality.dense if width < DENSE * self._stretch * height * graphemes else self._quality.view
 
 
 def told(model: NGrams | None, words: Sequence[str], alphabet: Alphabet) -> NGrams:

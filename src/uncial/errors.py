@@ -1,7 +1,7 @@
 """The one tree of errors that a user can cause or cure.
 
-Library code raises these and never prints or exits. Each class carries the exit code of the command line and the
-status of the HTTP door, so that no door decides this again. A message names the thing, the finding and the cure.
+Library code raises these and never prints or exits. Each class carries the exit code of the command line. A message
+names the thing, the finding and the cure.
 """
 
 
@@ -9,7 +9,6 @@ class UncialError(Exception):
     """Base of all errors a user can cause or cure; the command line shows only the message."""
 
     exit_code = 1
-    http_status = 400
 
 
 class ConfigError(UncialError):
@@ -36,31 +35,22 @@ class AlphabetError(UncialError):
     exit_code = 5
 
 
-class AlignmentError(UncialError):
-    """A text that CTC cannot spell in the time steps that its line image has."""
-
-    exit_code = 5
-
-
 class BundleError(UncialError):
     """A bundle that is missing, damaged, or of a version that this Uncial does not know."""
 
     exit_code = 6
-    http_status = 500
 
 
 class MissingExtraError(UncialError):
     """An optional package is not installed; the message holds the install line that cures it."""
 
     exit_code = 7
-    http_status = 501
 
 
 class StorageError(UncialError):
     """A file could not be written: full disk, no permission, or something is already there."""
 
     exit_code = 8
-    http_status = 507
 
 
 class TrainingError(UncialError):

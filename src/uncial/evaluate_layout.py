@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from uncial.document import Failure
 from uncial.errors import GroundTruthError
 from uncial.layout import DEFAULT, find_lines
 from uncial.layout_metrics import BaselineCounts, count_baselines
-from uncial.sources.marked_pages import MarkedPage
+from uncial.sources.marked_pages import MarkedPage, opened
 
 INCOMPLETE = ("hooker_en", "poilus_fr", "timeus_fr")  # collections that leave out notes, stamps or print
 
@@ -26,9 +27,10 @@ class PageFound:
 
 @dataclass(frozen=True, slots=True)
 class LayoutEvaluation:
-    """What an evaluation of line finding found, page by page."""
+    """What an evaluation of line finding found, page by page, and the pages that could not be used."""
 
     pages: tuple[PageFound, ...]
+    left_out: tuple[Failure, ...] = ()
 
     def pooled(self) -> dict[str, BaselineCounts]:
         """Counts of all pages, of those whose ground truth is complete, and of each collection."""
@@ -45,6 +47,7 @@ class LayoutEvaluation:
         return {
             "groups": {name: rates(counts) for name, counts in self.pooled().items()},
             "pages": {page.id: rates(page.counts) | {"seconds": round(page.seconds, 3)} for page in self.pages},
+            "left out": {page.id: page.reason for page in self.left_out},
         }
 
 
@@ -65,7 +68,7 @@ def evaluate_layout(
     """Find the lines of pages and compare them with the ground truth.
 
     Args:
-        pages: of ground truth.
+        pages: of ground truth; those that cannot be used are left out.
         finder: name in FINDERS.
         bundle: layout bundle; None: the one that ships.
         split: which pages; "all": every one.
@@ -73,18 +76,21 @@ def evaluate_layout(
 
     Raises:
         GroundTruthError: no page of this split.
-        ConfigError: no such finder.
+        ConfigError: no such finder, or one that takes no bundle.
+        BundleError: the layout bundle cannot be used.
     """
-    chosen = [page for page in pages if split in ("all", page.split)]
-    if not chosen:
-        raise GroundTruthError(f"no page of split {split}; choose another --split, or all")
-    results = []
-    for page in chosen:
-        gray, truth = page.open()
+    results, left_out = list[PageFound](), list[Failure]()
+    for page, gray, truth in opened(pages, split, left_out, progress):
         begun = time.perf_counter()
         found = find_lines(gray, page.id, finder=finder, bundle=bundle)
         seconds = time.perf_counter() - begun
         counts = count_baselines([line.baseline for line in truth.lines], [line.baseline for line in found.lines])
         results.append(PageFound(page.id, page.collection, counts, seconds))
-        progress(len(results), len(chosen))
-    return LayoutEvaluation(tuple(results))
+    if not results:
+        raise GroundTruthError(f"no page of split {split}{first_of(left_out)}; choose another --split, or all")
+    return LayoutEvaluation(tuple(results), tuple(left_out))
+
+
+def first_of(left_out: Sequence[Failure]) -> str:
+    """How many pages were left out and why the first of them was, for a message; "": none was."""
+    return f" ({len(left_out):,} left out; {left_out[0].reason})" if left_out else ""

@@ -7,21 +7,19 @@ lines each matched to a true one (finding too), and of the whole text of the pag
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from uncial.document import Line, Page
+from uncial.document import Failure, Line, Page
 from uncial.errors import GroundTruthError
-from uncial.evaluate_layout import INCOMPLETE
+from uncial.evaluate_layout import INCOMPLETE, first_of
 from uncial.geometry import area, length
-from uncial.layout import find_lines
 from uncial.layout_metrics import lying_on
 from uncial.metrics import EditCounts, count_edits, pooled
 from uncial.recognizer import Recognizer
-from uncial.sources.marked_pages import MarkedPage
+from uncial.sources.marked_pages import MarkedPage, opened
 from uncial.text import graphemes, reading_text
 
 NEAR = 0.5  # of a line's height: from where one piece of a line ends to where the next one begins there is less
@@ -52,9 +50,10 @@ class PageRead:
 
 @dataclass(frozen=True, slots=True)
 class PagesEvaluation:
-    """What an evaluation of pages found, page by page."""
+    """What an evaluation of pages found, page by page, and the pages that could not be used."""
 
     pages: tuple[PageRead, ...]
+    left_out: tuple[Failure, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """As plain values for JSON: CER in each of WAYS, of all pages, of the complete ones and of each collection."""
@@ -65,6 +64,7 @@ class PagesEvaluation:
         return {
             "groups": {name: _rates(pages) for name, pages in groups.items() if pages},
             "pages": {page.id: _rates([page]) | {"left out": list(page.left_out)} for page in self.pages},
+            "left out": {page.id: page.reason for page in self.left_out},
         }
 
 
@@ -72,7 +72,6 @@ def evaluate_pages(
     pages: Sequence[MarkedPage],
     recognizer: Recognizer,
     *,
-    layout: Path | None = None,
     split: str = "val",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> PagesEvaluation:
@@ -83,31 +82,28 @@ def evaluate_pages(
     numbers and ids of texts have no place in the order of a page, so they are not judged there.
 
     Args:
-        pages: of ground truth.
-        recognizer: reads the lines.
-        layout: bundle that finds the lines; None: the one that ships.
+        pages: of ground truth; those that cannot be used are left out.
+        recognizer: finds and reads the lines.
         split: which pages; "all": every one.
         progress: is called with (pages done, pages in all).
 
     Raises:
         GroundTruthError: no page of this split, or none of them with a text.
     """
-    chosen = [page for page in pages if split in ("all", page.split)]
-    results = []
-    for done, marked in enumerate(chosen, start=1):
-        gray, page = marked.open()
+    results, unusable = list[PageRead](), list[Failure]()
+    for marked, gray, page in opened(pages, split, unusable, progress):
         truth = _truth(page)
         if truth.texts:
             begun = time.perf_counter()
-            found = recognizer.read_page(gray, marked.id, find_lines(gray, marked.id, bundle=layout))
+            found = recognizer.read_page(gray, marked.id)
             seconds = time.perf_counter() - begun
             told = recognizer.read_page(gray, marked.id, truth.page)
             left_out = tuple(line.id for line in truth.unknown)
             results.append(PageRead(marked.id, marked.collection, _compared(truth, told, found), seconds, left_out))
-        progress(done, len(chosen))
     if not results:
-        raise GroundTruthError(f"no page of split {split} has a text; choose another --split, or transcribe them")
-    return PagesEvaluation(tuple(results))
+        none = f"no page of split {split} has a text{first_of(unusable)}"
+        raise GroundTruthError(f"{none}; choose another --split, or transcribe them")
+    return PagesEvaluation(tuple(results), tuple(unusable))
 
 
 def match_lines(truths: Sequence[Sequence[str]], reads: Sequence[Sequence[str]]) -> list[tuple[int, int]]:

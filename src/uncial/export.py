@@ -1,15 +1,14 @@
 """A bundle as one ONNX file that stands alone, and the proof that it reads as the bundle does."""
 
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime
 
+from uncial.atomic import written_whole
 from uncial.bundle import Bundle
-from uncial.errors import BundleError, MissingExtraError, StorageError
+from uncial.errors import BundleError, MissingExtraError
 from uncial.lineimage import ink
 from uncial.runtime import Runtime
 
@@ -41,27 +40,14 @@ def export_onnx(bundle: Bundle, path: Path, tolerance: float = TOLERANCE) -> flo
         StorageError: the file could not be written.
     """
     model = _standing_alone(bundle)
-    beside = path.with_name(f".{path.name}.new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            file.write(model.SerializeToString())
-            file.flush()
-            os.fsync(file.fileno())
+    with written_whole(path, "free some space or choose another place") as beside:
+        beside.write_bytes(model.SerializeToString())
         difference = largest_difference(bundle, beside)
         if not difference <= tolerance:
             raise BundleError(
                 f"{bundle.path}: the exported network differs by {difference:.2g} from the bundle, more than "
                 f"{tolerance:.2g}; nothing was kept, report it with the bundle"
             )
-        beside.replace(path)
-    except OSError as error:
-        raise StorageError(
-            f"{path}: could not be written ({error.strerror}); free some space or choose another"
-        ) from error
-    finally:
-        with suppress(OSError):
-            beside.unlink()
     return difference
 
 

@@ -6,12 +6,9 @@ here: both return plain frozen values.
 """
 
 import hashlib
-import os
-import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count, pairwise
 from pathlib import Path
@@ -19,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from uncial.architecture import CRNNConfig
+from uncial.atomic import written_whole
 from uncial.config import choose
 from uncial.errors import GroundTruthError, ImageError, StorageError
 from uncial.lineimage import LineImageConfig, ink, line_image
@@ -190,24 +188,13 @@ def convert(
     def written() -> None:
         progress(next(done), len(samples))
 
-    beside = out.with_name(f".{out.name}.{os.getpid()}.new")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(out, "free some space or choose another place") as beside:
         one = not suffix or out.suffix.lower() == suffix
         write_lines(form, samples, beside, one, lambda some: _stored(some, left_out, written))
         if len(left_out) == len(samples):
             first = f"; {left_out[0].id}: {left_out[0].reason}" if left_out else ""
             raise GroundTruthError(f"{out}: none of {len(samples):,} lines has both an image and a text{first}")
         _check_free(out)  # again: writing may have taken long
-        beside.rename(out)
-    except OSError as error:
-        raise StorageError(
-            f"{out}: could not be written ({error.strerror or error}); free some space or choose another place"
-        ) from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-        with suppress(OSError):
-            beside.unlink()
     return Converted(out, len(samples) - len(left_out), tuple(left_out))
 
 

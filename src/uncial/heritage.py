@@ -1,13 +1,15 @@
 """What a bundle hands on, besides its weights, to one that is trained from it: parts, preprocessing, language."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from uncial.alphabet import Alphabet
 from uncial.bundle import Bundle, add_decoding, add_language_model, load_bundle
 from uncial.errors import ConfigError
-from uncial.ngram_adapt import adapt
+from uncial.ngram import trie
+from uncial.ngram_adapt import adapt, levels_of
 from uncial.ngram_estimate import Counts
 from uncial.ngram_file import load_ngrams, to_bytes
 from uncial.train_config import TrainConfig
@@ -36,26 +38,38 @@ def begin(
     return old, master, config
 
 
-def hand_on_language(old: Bundle, new: Bundle, texts: Sequence[Sequence[int]]) -> str:
-    """Give a bundle the language model of the one it began with, taken to the texts it learned from.
+def hand_on_language(
+    old: Bundle, alphabet: Alphabet, texts: Sequence[Sequence[int]]
+) -> tuple[Callable[[Bundle], Bundle], str]:
+    """Take the language model of a bundle to the texts that another, which begins with it, learns from.
 
     Args:
         old: has a language model.
-        new: its alphabet begins with that of `old`; its folder is replaced as a whole.
-        texts: classes of the new alphabet, one sequence for each line; without any, the language model stays as it is.
+        alphabet: of the other bundle; it begins with that of `old`.
+        texts: classes of that alphabet, one sequence for each line; without any, the language model stays as it is.
 
     Returns:
-        One sentence on what was done.
+        What stores language model and settings of the beam in a bundle of that alphabet, and one sentence on what was
+        done. Storing replaces the folder as a whole, or raises StorageError and leaves the bundle as it was.
 
     Raises:
-        StorageError: the bundle could not be written; it is as it was.
+        BundleError: the language model is damaged.
         ValueError: `old` has no language model.
     """
     if old.language_model is None:
         raise ValueError(f"{old.path} has no language model")
-    model = load_ngrams(old.language_model)
-    model = adapt(model, Counts.of(texts, model.order, new.alphabet.size))
-    data = to_bytes(replace(model, graphemes=new.alphabet.graphemes))
-    about = {**old.provenance.get("language_model", {}), "adapted_to_lines": len(texts)}
-    add_decoding(add_language_model(new, data, about), old.beam, old.calibration)
-    return f"the language model of {old.path} was taken along and adapted to {len(texts):,} lines"
+    about = dict(old.provenance.get("language_model", {}))
+    if not texts and alphabet == old.alphabet:
+        data = old.language_model.read_bytes()
+    else:
+        model, size = load_ngrams(old.language_model), alphabet.size
+        model = adapt(model, Counts.of(texts, model.order, size)) if texts else trie(levels_of(model, size), size)
+        data = to_bytes(replace(model, graphemes=alphabet.graphemes))
+    if texts:
+        about["adapted_to_lines"] = len(texts)
+
+    def hand_on(new: Bundle) -> Bundle:
+        return add_decoding(add_language_model(new, data, about), old.beam, old.calibration)
+
+    done = f"is adapted to {len(texts):,} lines" if texts else "stays as it is"
+    return hand_on, f"the language model of {old.path} goes along and {done}"

@@ -47,7 +47,9 @@ class NGrams:
         """Build the sorted keys that `step` searches."""
         inner = len(self.back_off)
         parents = np.repeat(np.arange(inner), np.diff(self.first_child))
-        object.__setattr__(self, "_keys", parents * self.size + self.class_[1:])
+        # Half the bytes to search through, where the numbers allow it.
+        narrow = np.uint32 if inner * self.size < 2**32 else np.int64
+        object.__setattr__(self, "_keys", (parents * self.size + self.class_[1:]).astype(narrow))
 
     @property
     def start(self) -> int:
@@ -67,12 +69,12 @@ class NGrams:
         Returns:
             (n,) natural-log probabilities, and (n,) contexts with the class behind them.
         """
-        keys: Ids = self._keys  # type: ignore[attr-defined]
+        keys: NDArray[np.integer] = self._keys  # type: ignore[attr-defined]
         inner = len(self.back_off)
         log_probs, after = np.zeros(len(contexts), np.float32), np.full(len(contexts), -1)
         rows, nodes, told = np.arange(len(contexts)), np.asarray(contexts), np.zeros(len(contexts), bool)
         while len(rows):
-            wanted = nodes * self.size + classes[rows]
+            wanted = (nodes * self.size + classes[rows]).astype(keys.dtype)
             place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
             found, child = keys[place] == wanted, place + 1
             first = found & ~told[rows]

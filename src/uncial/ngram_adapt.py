@@ -37,7 +37,7 @@ def adapt(model: NGrams, counts: Counts, priors: Sequence[float] = (PRIOR,)) -> 
         A model of the text's alphabet that knows the n-grams of both; its graphemes are not named.
     """
     size, bits = counts.size, int(counts.size).bit_length()
-    before = levels_of(model, size)
+    before = _added_up(levels_of(model, size), model, bits)
     old = trie(before, size)
     levels: list[Level] = []
     lower = old
@@ -96,6 +96,21 @@ def levels_of(model: NGrams, size: int) -> list[Level]:
         levels.append(Level(packed[below], model.log_prob[below].astype(np.float32), share))
         begin, end = below.start, below.stop
     return levels
+
+
+def _added_up(levels: list[Level], model: NGrams, bits: int) -> list[Level]:
+    """Levels of a model whose probabilities behind each context add up to what it does not leave to shorter ones.
+
+    Those of a file are rounded, and what is left would be told by the difference of two large numbers.
+    """
+    found = levels[:1]
+    for length, level in enumerate(levels[1:], start=2):
+        place, count = np.searchsorted(levels[length - 2].ngrams, level.ngrams >> bits), len(level.share)
+        shorter = np.exp(lower_log_probs(replace(model, order=length - 1), level.ngrams, bits))
+        kept = 1 - np.exp(level.share) * (1 - np.bincount(place, shorter, count))
+        factor = np.clip(kept, 1e-4, 1) / np.maximum(np.bincount(place, np.exp(level.log_prob), count), 1e-4)
+        found.append(replace(level, log_prob=level.log_prob + np.log(factor[place]).astype(np.float32)))
+    return found
 
 
 def _share(levels: list[Level], lower: NGrams, ngrams: Ids, probability: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -1,7 +1,8 @@
 """Language models (`uncial.ngram`) as files: safetensors that hold an n-gram in some three bytes.
 
-Logarithms are rounded to a twelfth of a nat, the back-off of a context behind which nothing is known is 0, and how the
-contexts hang together is worked out when the file is opened.
+Logarithms take a byte each, the finer the nearer they are to 0, where a little more or less decides what is left for
+other contexts. The back-off of a context behind which nothing is known is 0, and how contexts hang together is worked
+out when the file is opened.
 """
 
 import json
@@ -14,19 +15,26 @@ from uncial.errors import BundleError
 from uncial.ngram import NGrams
 
 FORMAT = "uncial n-grams 2"
-STEP = np.float32(0.08)  # nats between two stored logarithms; what is below -20.4 is stored as that
+LOWEST = -20.4  # nats; a probability below one in 700 million is stored as that
+FARTHEST = 10.2  # nats that a back-off may lie from 0; a context may leave more than all, where it was pruned
 _FIELDS = ("class", "log_prob", "children", "back_off")
 
 
 def to_bytes(model: NGrams) -> bytes:
-    """The file of a model."""
+    """The file of a model.
+
+    Raises:
+        ValueError: a number of the model is not finite.
+    """
     from safetensors.numpy import save
 
+    if not (np.isfinite(model.log_prob).all() and np.isfinite(model.back_off).all()):
+        raise ValueError("a language model holds a logarithm that is not finite")
     children = np.diff(model.first_child)
-    # One byte each: unsigned and downwards from 0; a context may leave more than all, where it was pruned, so signed.
-    log_prob = np.clip(np.rint(model.log_prob.astype(np.float32) / -STEP), 0, 255).astype(np.uint8)
-    back_off = np.clip(np.rint(model.back_off[children > 0].astype(np.float32) / STEP), -128, 127).astype(np.int8)
-    values = (_narrow(model.class_), log_prob, _narrow(children), back_off)
+    log_prob = _rooted(model.log_prob / np.float32(LOWEST), 255).astype(np.uint8)
+    back_off = _rooted(model.back_off[children > 0] / np.float32(FARTHEST), 127).astype(np.int8)
+    # The root has every class; its children are not told, so that one byte does for most others.
+    values = (_narrow(model.class_), log_prob, _narrow(children[1:]), back_off)
     # One entry: safetensors writes several in any order, and the same model is to become the same bytes.
     about = {"order": model.order, "size": model.size, "graphemes": model.graphemes}
     return save(dict(zip(_FIELDS, values, strict=True)), metadata={FORMAT: json.dumps(about)})
@@ -43,19 +51,51 @@ def load_ngrams(path: Path) -> NGrams:
     try:
         with safe_open(path, "numpy") as file:
             about = json.loads((file.metadata() or {})[FORMAT])
-            class_, log_prob, children, told = (file.get_tensor(name) for name in _FIELDS)
-        first_child = np.concatenate([[1], 1 + np.cumsum(children, dtype=np.int64)])
-        if first_child[-1] != len(class_) or len(log_prob) != len(class_):
-            raise ValueError("its tables do not fit together")
-        back_off = np.zeros(len(children), np.float16)
-        back_off[children > 0] = told * STEP
-        values = first_child, class_.astype(np.uint16), (log_prob * -STEP).astype(np.float16), back_off
-        shorter = np.zeros(len(children), np.uint32)
-        model = NGrams(int(about["order"]), int(about["size"]), *values, shorter, tuple(about["graphemes"]))
+            class_, log_prob, told, back_off = (file.get_tensor(name) for name in _FIELDS)
+        size, order = int(about["size"]), int(about["order"])
+        children = np.append(size, told.astype(np.int64))
+        _check(size, class_, log_prob, children, back_off)
+        shares = np.zeros(len(children), np.float16)
+        shares[children > 0] = _squared(back_off, 127) * FARTHEST
+        values = class_.astype(np.uint16), (_squared(log_prob, 255) * LOWEST).astype(np.float16), shares
+        first, unlinked = np.cumsum(np.append(1, children)), np.zeros(len(children), np.uint32)
+        model = NGrams(order, size, first, *values, unlinked, tuple(about["graphemes"]))
         _link(model)
         return model
-    except (OSError, SafetensorError, KeyError, ValueError, IndexError) as error:
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise BundleError(f"{path}: is no language model, or damaged ({error}); make it anew") from error
+
+
+def _rooted(shares: NDArray[np.floating], most: int) -> NDArray[np.floating]:
+    """Whole numbers from -most to most that stand for shares from -1 to 1, close together about 0."""
+    numbers: NDArray[np.floating] = np.rint(np.sign(shares) * np.sqrt(np.minimum(np.abs(shares), 1)) * most)
+    return numbers
+
+
+def _squared(numbers: NDArray[np.integer], most: int) -> NDArray[np.float32]:
+    """The shares that whole numbers of `_rooted` stand for."""
+    shares: NDArray[np.float32] = (numbers / np.float32(most)).astype(np.float32)
+    shares *= np.abs(shares)
+    return shares
+
+
+def _check(
+    size: int,
+    class_: NDArray[np.integer],
+    log_prob: NDArray[np.integer],
+    children: NDArray[np.int64],
+    back_off: NDArray[np.integer],
+) -> None:
+    """See that tables are those of one trie; ValueError: they are not."""
+    nodes, first = len(class_), np.cumsum(np.append(1, children))
+    fit = first[-1] == nodes == len(log_prob) and np.count_nonzero(children) == len(back_off)
+    # Children stand behind their parents, or following them would never end; siblings ascend.
+    if not fit or children.min() < 0 or (first[:-1] <= np.arange(len(children))).any() or class_.max() >= size:
+        raise ValueError("its tables do not fit together")
+    ascends = np.diff(class_[1:].astype(np.int64)) > 0
+    ascends[first[1:-1][first[1:-1] < nodes] - 2] = True  # between the last child of one and the first of the next
+    if not ascends.all():
+        raise ValueError("its tables do not fit together")
 
 
 def _narrow(numbers: NDArray[np.integer]) -> NDArray[np.integer]:
@@ -67,7 +107,7 @@ def _link(model: NGrams) -> None:
     """Fill `shorter`, length by length: where one comes to from the shorter context of all but the last grapheme."""
     inner, shorter = len(model.back_off), model.shorter
     parents = np.repeat(np.arange(inner), np.diff(model.first_child))
-    begin, end = 1, int(model.first_child[1]) if inner else 1
+    begin, end = 1, int(model.first_child[1])
     while end < inner:  # single graphemes have nothing shorter than the root
         begin, end = end, min(int(model.first_child[end]), inner)
         contexts = shorter[parents[begin - 1 : end - 1]].astype(np.int64)

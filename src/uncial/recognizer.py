@@ -1,4 +1,4 @@
-"""The recognizer: line images in, transcripts out. Every door reads through it: Python, command line, HTTP, archive."""
+"""The recognizer: line images in, transcripts out. Every door reads through it: Python, command line, archive."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -17,6 +17,7 @@ from uncial.document import Failure, GraphemeSpan, Line, Page, Transcript
 from uncial.errors import ConfigError, ImageError
 from uncial.geometry import length
 from uncial.layout import find_lines
+from uncial.layout.network import open_finder
 from uncial.line_cut import cut_line
 from uncial.lineimage import line_image, source_x
 from uncial.reliability import calibrated
@@ -35,10 +36,18 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
     Attributes:
         bundle: the model it reads with.
         quality: name in `decoding.QUALITIES`.
+        layout: folder of the layout bundle that finds lines of pages; None: the one that ships.
     """
 
     def __init__(
-        self, bundle: Bundle, runtime: Runtime, quality: str = AUTO, n_best: int = 1, words: Sequence[str] = ()
+        self,
+        bundle: Bundle,
+        runtime: Runtime,
+        quality: str = AUTO,
+        n_best: int = 1,
+        words: Sequence[str] = (),
+        *,
+        layout: Path | None = None,
     ) -> None:
         """Put together what `load` opens.
 
@@ -48,11 +57,16 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
             quality: name in `decoding.QUALITIES`, or "auto".
             n_best: readings told of each line; above 1, a transcript has them.
             words: that the language model shall expect, such as names and places.
+            layout: folder of the layout bundle that finds lines of pages; None: the one that ships.
 
         Raises:
             ConfigError: no such quality, one that finds a single reading only, or words and no language model.
+            BundleError: the layout bundle is missing, damaged or of a newer version.
         """
         self.bundle = bundle
+        self.layout = layout
+        if layout is not None:
+            open_finder(layout)  # what is wrong with it is told before anything is read
         self.quality = quality_of(bundle, quality)
         self._decode = Decoding(bundle, runtime, self.quality, words)
         self._n_best = n_best
@@ -69,6 +83,7 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         threads: int = 1,
         n_best: int = 1,
         words: Sequence[str] = (),
+        layout: Path | None = None,
     ) -> "Recognizer":
         """Open a bundle for reading.
 
@@ -80,15 +95,16 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
             threads: processor threads of one batch.
             n_best: readings told of each line; above 1, a transcript has them.
             words: that the language model shall expect, such as names and places.
+            layout: folder of the layout bundle that finds lines of pages; None: the one that ships.
 
         Raises:
-            BundleError: the bundle is missing, damaged or of a newer version.
+            BundleError: one of the bundles is missing, damaged or of a newer version.
             ConfigError: no such quality or backend, or quality fast is to give several readings or
                 to know words.
             MissingExtraError: the backend's package is not installed.
         """
         bundle = load_bundle(model)
-        return cls(bundle, Runtime(bundle, backend, threads=threads), quality, n_best, words)
+        return cls(bundle, Runtime(bundle, backend, threads=threads), quality, n_best, words, layout=layout)
 
     def read_lines(self, images: Iterable[NDArray[np.uint8]]) -> list[Transcript]:
         """Read line images.
@@ -114,6 +130,12 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         """Read one line image, uint8 (H, W) gray; see `read_lines`."""
         return self.read_lines([image])[0]
 
+    def find_lines(
+        self, gray: NDArray[np.uint8], name: str = "", *, rotate: str = "none", cut_off: bool = False
+    ) -> Page:
+        """Find the lines of a page, and do not read them; see `read_page`."""
+        return find_lines(gray, name, bundle=self.layout, rotate=rotate, legible=self._legible, cut_off=cut_off)
+
     def read_page(
         self,
         gray: NDArray[np.uint8],
@@ -136,7 +158,7 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         Returns:
             The page with a transcript for each line; what stands there instead tells `failures`.
         """
-        page = page or find_lines(gray, name, rotate=rotate, legible=self._legible, cut_off=cut_off)
+        page = page or self.find_lines(gray, name, rotate=rotate, cut_off=cut_off)
         strips: dict[int, NDArray[np.uint8]] = {}
         failures = []
         for n, line in enumerate(page.lines):

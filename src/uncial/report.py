@@ -6,10 +6,8 @@ transcript can do no harm even if it looks like markup. This module prepares num
 """
 
 import base64
-import os
 import unicodedata
 from collections.abc import Sequence
-from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uncial import __version__
+from uncial.atomic import written_whole
 from uncial.document import Transcript
 from uncial.errors import ImageError, StorageError
 from uncial.evaluation import MOST_FREQUENT, Evaluation, Group, ReadLine, Score, told_confidences, worst_lines
@@ -50,18 +49,8 @@ def report(evaluation: Evaluation, path: Path) -> None:
     """
     check_report_path(path)
     page = render(evaluation).encode(errors="backslashreplace")
-    beside = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            file.write(page)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
-        raise StorageError(f"{path}: the report could not be written ({error}); choose another place") from error
+    with written_whole(path, "choose another place") as beside:
+        beside.write_bytes(page)
 
 
 def check_report_path(path: Path | None) -> None:

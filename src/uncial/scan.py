@@ -74,17 +74,38 @@ def scan_names(arguments: Sequence[str]) -> list[str]:
     """The arguments, with each folder replaced by the scans in it, sorted.
 
     Of a folder the known suffixes are taken, and nothing hidden; page files beside scans are left out, as the scans
-    are to be read anew. A folder without scans stays, and fails when it is opened. `-` is standard input.
+    are to be read anew, and so are folders in it: see `passed_over`. A folder without scans stays, and fails when it is
+    opened. `-` is standard input.
 
     Args:
         arguments: paths as they were given.
     """
     names: list[str] = []
     for argument in arguments:
-        folder = Path(argument)
-        files = sorted(folder.iterdir()) if argument != STDIN and is_folder(folder) else []
+        files = _within(argument)
         names += [str(f) for f in files if f.suffix.lower() in SUFFIXES and f.name[0] != "."] or [argument]
     return names
+
+
+def passed_over(arguments: Sequence[str]) -> list[str]:
+    """A note for each folder that has folders in it, which `scan_names` does not look into; hidden ones do not count.
+
+    Args:
+        arguments: paths as they were given.
+    """
+    notes = []
+    for argument in arguments:
+        inner = [f.name for f in _within(argument) if f.name[0] != "." and is_folder(f)]
+        if inner:
+            first = inner[0] if len(inner) == 1 else f"{inner[0]}, …"
+            notes.append(f"{argument}: folders in it that are passed over: {len(inner):,} ({first}); name them, too")
+    return notes
+
+
+def _within(argument: str) -> list[Path]:
+    """What lies in the folder of this name, sorted; nothing, where it is none."""
+    folder = Path(argument)
+    return sorted(folder.iterdir()) if argument != STDIN and is_folder(folder) else []
 
 
 @dataclass(frozen=True, slots=True)

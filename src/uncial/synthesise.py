@@ -1,14 +1,13 @@
 """Synthetic lines as a line archive, which training mixes with real ones."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
 import cv2
 
 from uncial import synthetic
+from uncial.atomic import written_whole
 from uncial.errors import StorageError
 from uncial.sources import Sample
 from uncial.sources.sample import ImageFile
@@ -46,18 +45,8 @@ def write_synthetic(
         raise StorageError(f"{out}: is there already; choose another -o")
     corpora, files = synthetic.read_corpora(texts), synthetic.read_fonts(fonts)
     stream = islice(synthetic.lines(corpora, files, seed), count)
-    beside = out.with_name(f".{out.name}.{os.getpid()}.new")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(out, "free some space or choose another -o") as beside:
         write_archive(_stored(stream, out.stem, lambda done: progress(done, count)), beside, _notes(texts, files), True)
-        beside.rename(out)
-    except OSError as error:
-        raise StorageError(
-            f"{out}: could not be written ({error.strerror or error}); free some space or choose another -o"
-        ) from error
-    finally:
-        with suppress(OSError):
-            beside.unlink()
 
 
 def _stored(

@@ -94,7 +94,6 @@ def network_of(name: str, base: CRNNConfig) -> CRNNConfig:
 
     Args:
         name: in SYSTEMS.
-        base: the settings that all systems share; what a system is made of is laid over them, and none has the shortcut
-            head, which is a second network for training.
+        base: the settings that all systems share; what a system is made of is laid over them.
     """
-    return replace(base, **{"shortcut": False, **SYSTEMS[name].network})
+    return replace(base, **SYSTEMS[name].network)

@@ -54,6 +54,10 @@ class Reading:
 # Letters that Unicode has as superscripts; transcribers use them and `^x` for the same thing.
 _SUPERSCRIPTS = str.maketrans("ʳᵉᵈᵗᵇˢˡⁱᵐⁿᵒᵃᶜʰⁿ", "redtbslimnoachn")
 
+# Some transcribers type the letter Xi for a sign of insertion. In a line with Greek letters it is a letter; omega alone
+# tells no Greek, since the same transcribers type it for a sign, too.
+_INSERTION = regex.compile(r"[‸⎀⋎]|(?<![\p{Greek}--[ΞΩ]].*)Ξ(?!.*[\p{Greek}--[ΞΩ]])", regex.V1)
+
 # In this order: (name, pattern, replacement). Crossed-out words that can be read stay, without their marks: the ink
 # is there, and the network learns to read through a stroke. Scribbles that stand for no text are to be passed over.
 _RULES: tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
@@ -64,7 +68,7 @@ _RULES: tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]],
     ("superscript", re.compile(r"\^\s?(?=\S)"), ""),
     ("superscript", re.compile("[ʳᵉᵈᵗᵇˢˡⁱᵐⁿᵒᵃᶜʰ]+"), lambda m: m.group().translate(_SUPERSCRIPTS)),
     ("line-end hyphen", re.compile("¬"), "-"),
-    ("insertion sign", re.compile("[‸⎀⋎Ξ]"), ""),
+    ("insertion sign", _INSERTION, ""),
     ("struck letter", re.compile("\u0336"), ""),
     ("editor's brackets", re.compile(r"\[\[([^\]]*)\]\]"), r"\1"),
     ("dotted leader", re.compile(r"\.{4,}"), "..."),

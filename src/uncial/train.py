@@ -8,7 +8,7 @@ checkpoint, so a killed run goes on as if nothing had happened.
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -97,9 +97,9 @@ def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of whi
     run.learn_from(master)
     if resume:
         run.restore()
-    run.go()
     if old is not None:
         run.take_language_along(old)
+    run.go()
     run.quantise()
     return load_bundle(out)
 
@@ -120,6 +120,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         self.course = Course()
         self.lately = Lately()
         self.hard = HardLines(len(lines.training), self.ranks)
+        self.hand_on: Callable[[Bundle], Bundle] = lambda bundle: bundle
         self.facts: dict[str, Any] = {"training": to_dict(config), "lines": lines.counts()}
 
     def splice(self, guide: Bundle | None, anew: bool) -> None:
@@ -215,12 +216,11 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         self.course.stale = int(self.ranks.agree(self.course.stale))
 
     def keep(self) -> None:
-        """Write the averaged network as the bundle."""
+        """Write the averaged network as the bundle, with the language model that goes along."""
         facts = {**self.facts, "course": asdict(self.course), "sources": dict(self.lines.sources)}
-        average = self.learner.average
-        weights = {name: value.float().cpu().numpy() for name, value in average.state_dict().items()}
-        config = self.config
-        save_bundle(self.out, config.network, self.lines.alphabet, config.line_image, facts, weights, self.graph)
+        weights = {name: value.float().cpu().numpy() for name, value in self.learner.average.state_dict().items()}
+        how = self.config.network, self.lines.alphabet, self.config.line_image
+        self.hand_on(save_bundle(self.out, *how, facts, weights, self.graph))
 
     @cached_property
     def graph(self) -> bytes:
@@ -238,11 +238,12 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         self.ranks.meet()
 
     def take_language_along(self, old: Bundle) -> None:
-        """Give the bundle the language model of the one it began with, taken to the training lines if so configured."""
+        """Give what is kept the language model of a bundle, taken to the training lines if so configured."""
         if self.ranks.rank == 0 and old.language_model:
             real = self.lines.training[: len(self.lines.training) - self.lines.synthetic]
             texts = [line.classes for line in real if self.config.adapt_language]
-            self.tell(hand_on_language(old, load_bundle(self.out), texts))
+            self.hand_on, note = hand_on_language(old, self.lines.alphabet, texts)
+            self.tell(note)
         self.ranks.meet()
 
     def log(self, cer: float | None = None) -> None:

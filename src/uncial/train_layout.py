@@ -106,7 +106,7 @@ def train_layout(
         BundleError: `start` is no layout bundle, or one of another network.
         GroundTruthError: there is no page to learn from.
         StorageError: `out` exists and `resume` is off, or a file cannot be written.
-        ConfigError: `resume` with other settings than the checkpoint's.
+        ConfigError: `resume` with another size or number of pages than the checkpoint's; all else may be changed.
     """
     if not resume:
         checkpoint.begin_anew(out)

@@ -24,24 +24,22 @@ class Format:
     Attributes:
         write: (page, its scan) to the whole file; the same page always gives the same bytes.
         suffix: of such a file's name, behind the stem of the scan.
-        media_type: as HTTP calls it.
     """
 
     write: Writer
     suffix: str
-    media_type: str
 
 
 FORMATS: dict[str, Format] = {
-    "text": Format(write_text, ".txt", "text/plain; charset=utf-8"),
-    "json": Format(write_json, ".json", "application/json"),
-    "page": Format(write_page_xml, ".xml", "application/xml"),
-    "alto": Format(write_alto, ".xml", "application/xml"),
-    "hocr": Format(write_hocr, ".hocr", "text/html; charset=utf-8"),
-    "tei": Format(write_tei, ".tei.xml", "application/tei+xml"),
-    "csv": Format(write_csv, ".csv", "text/csv; charset=utf-8"),
-    "tsv": Format(write_tsv, ".tsv", "text/tab-separated-values; charset=utf-8"),
-    "pdf": Format(write_pdf, ".pdf", "application/pdf"),
-    "png": Format(write_overlay, ".overlay.png", "image/png"),
+    "text": Format(write_text, ".txt"),
+    "json": Format(write_json, ".json"),
+    "page": Format(write_page_xml, ".xml"),
+    "alto": Format(write_alto, ".xml"),
+    "hocr": Format(write_hocr, ".hocr"),
+    "tei": Format(write_tei, ".tei.xml"),
+    "csv": Format(write_csv, ".csv"),
+    "tsv": Format(write_tsv, ".tsv"),
+    "pdf": Format(write_pdf, ".pdf"),
+    "png": Format(write_overlay, ".overlay.png"),
 }
 """All formats by name. One is added as one file and one line here."""

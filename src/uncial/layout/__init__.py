@@ -11,7 +11,8 @@ import numpy as np
 
 from uncial.config import choose
 from uncial.document import Line, Page, Region
-from uncial.geometry import Points, length
+from uncial.errors import ConfigError
+from uncial.geometry import Points, box_around, length
 from uncial.image_file import Gray
 from uncial.layout.found import FoundLine, page_of
 from uncial.layout.network import find_with_network, open_finder
@@ -23,6 +24,8 @@ FINDERS: dict[str, Finder] = {"network": find_with_network, "projection": find_b
 DEFAULT = "network"
 LOW = 96  # pixels; two lines of writing below that could not be read anyway
 LONG = 8  # times as wide as high is no page
+HIGH = 500  # pixels; a line of writing is lower, 2 cm of paper even at 600 dpi
+FILLED = 0.25  # of the height of its image, by a line that is all there is; those of marked pages fill a third or more
 UPRIGHT = 1.5  # a turned page must show so many times more line than the page as it is
 CLEARLY = 0.03  # by so much a page must be more legible the other way up
 Legible = Callable[[Gray, Page], float]  # how surely the lines of an upright page are read, 0 to 1
@@ -44,7 +47,7 @@ def find_lines(
         gray: uint8 (H, W), 0 black to 255 white.
         name: of the image.
         finder: name in FINDERS.
-        bundle: layout bundle of the network finder; None: the one that ships.
+        bundle: layout bundle of the network finder; None: the one that ships. It stays open for the next pages.
         rotate: "none": the page stands upright; "auto": it may lie on its side or stand on its head, which takes three
             to four times as long.
         legible: tells which way up a page can be read; None: a page may lie on its side only, and its more even margin
@@ -55,12 +58,10 @@ def find_lines(
         Regions and lines in reading order; baselines run in reading direction, also on a page that is turned.
 
     Raises:
-        ConfigError: no such finder, or no such way to rotate.
+        ConfigError: no such finder, one that takes no bundle, or no such way to rotate.
         BundleError: the layout bundle cannot be used.
     """
-    find = choose(FINDERS, "line finder", finder)
-    if bundle is not None and finder == DEFAULT:
-        find = open_finder(bundle)
+    find = _finder(finder, bundle)
     turns = choose({"none": (0,), "auto": (0, 1, 3)}, "way to rotate", rotate)
 
     def seen(turn: int) -> Page:
@@ -82,24 +83,43 @@ def find_lines(
     return _turned_back(pages[best], best)
 
 
+def _finder(name: str, bundle: Path | None) -> Finder:
+    """The finder of this name, with this layout bundle."""
+    find = choose(FINDERS, "line finder", name)
+    if bundle is None:
+        return find
+    if name != DEFAULT:
+        raise ConfigError(f"line finder {name} takes no layout bundle; leave out {bundle}, or take {DEFAULT}")
+    return open_finder(bundle)
+
+
 def _turned(gray: Gray, turn: int) -> Gray:
     """The image turned by so many quarters to the left."""
     return np.ascontiguousarray(np.rot90(gray, turn))
 
 
-def shows_line(gray: Gray, rotate: str = "none") -> bool:
-    """Whether an image is that of a single line (or word), and not of a page.
+def is_strip(gray: Gray) -> bool:
+    """Whether an image, uint8 (H, W), is too low or too long for a page, whatever it shows."""
+    height, width = gray.shape
+    return bool(height <= LOW or width >= LONG * height)
+
+
+def shows_line(page: Page) -> bool:
+    """Whether an image on which these lines were found is that of a single line (or word), and not of a page.
+
+    The line of an image that is cut close around it fills it; on most of them, though, nothing is found, as finders are
+    made for pages. So one without lines is that of a line if it is as low as lines are.
 
     Args:
-        gray: uint8 (H, W).
-        rotate: see `find_lines`.
+        page: as `find_lines` gives it; of an image that is no strip.
     """
-    height, width = gray.shape
-    if height <= LOW or width >= LONG * height:
-        return True
-    if width < 1.2 * height and height > 2 * LOW:
+    if len(page.lines) > 1 or (page.width < 1.2 * page.height and page.height > 2 * LOW):
         return False
-    return len(find_lines(gray, rotate=rotate).lines) < 2
+    if not page.lines:
+        return page.height <= HIGH
+    (left, top), (right, bottom) = page.lines[0].baseline[0], page.lines[0].baseline[-1]
+    around = box_around(page.lines[0].boundary)
+    return right - left > abs(bottom - top) and around.bottom - around.top >= FILLED * page.height
 
 
 def _written(page: Page) -> float:

@@ -3,13 +3,13 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from uncial.atomic import aside, replace_folder
 from uncial.config import DEFAULT
-from uncial.errors import BundleError, StorageError
+from uncial.errors import BundleError
 
 VERSION = 1
 SETTINGS, GRAPH = "layout.json", "layout.onnx"
@@ -37,23 +37,14 @@ class LayoutBundle:
 
 
 def save_layout(path: Path, graph: bytes, size: int, provenance: Mapping[str, Any]) -> LayoutBundle:
-    """Write a layout bundle; one that stands there is replaced, file by file, settings last.
+    """Write a layout bundle; one that stands there is replaced, and stays whole until the new one is.
 
     Raises:
         StorageError: full disk or no permission.
     """
     settings = {"format": "uncial layout", "version": VERSION, "size": size, "provenance": dict(provenance)}
     settings["checksum"] = hashlib.sha256(graph).hexdigest()
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        for name, data in ((GRAPH, graph), (SETTINGS, json.dumps(settings, indent=1).encode())):
-            beside = path / f".{name}.new"
-            beside.write_bytes(data)
-            beside.replace(path / name)
-    except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
-        raise StorageError(f"{path}: could not be written ({error.strerror}); free some space") from error
+    replace_folder(path, {GRAPH: graph, SETTINGS: json.dumps(settings, indent=1).encode()})
     return load_layout(path)
 
 
@@ -67,6 +58,8 @@ def load_layout(path: Path | None = None) -> LayoutBundle:
         BundleError: there is none, it is damaged, or it is of a newer version.
     """
     folder = path or SHIPPED
+    if not folder.exists() and aside(folder).exists():
+        folder = aside(folder)  # the machine stopped between the two moves of `replace_folder`
     if str(path) == DEFAULT and not folder.exists():
         folder = SHIPPED
     try:

@@ -1,5 +1,6 @@
 """Lines found by the network of a layout bundle, with ONNX Runtime."""
 
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from uncial.errors import BundleError
 from uncial.image_file import Gray
-from uncial.layout.bundle import LayoutBundle, load_layout
+from uncial.layout.bundle import SETTINGS, LayoutBundle, load_layout
 from uncial.layout.found import FoundLine
 from uncial.layout.page_image import page_ink
 from uncial.layout.tracing import traced_lines
@@ -74,14 +75,23 @@ class NetworkFinder:
 
 def find_with_network(gray: Gray) -> list[FoundLine]:
     """The lines of an upright page by the bundle that ships."""
-    return _shipped()(gray)
-
-
-@lru_cache(maxsize=1)
-def _shipped() -> NetworkFinder:
-    return NetworkFinder()
+    return open_finder(None)(gray)
 
 
 def open_finder(path: Path | None) -> NetworkFinder:
-    """A finder with the bundle in this folder; None: the one that ships."""
-    return _shipped() if path is None else NetworkFinder(load_layout(path))
+    """A finder with the bundle in this folder; None: the one that ships.
+
+    It stays open for the pages that follow; a bundle that was trained anew meanwhile is opened anew.
+
+    Raises:
+        BundleError: the bundle is missing, damaged or of a newer version.
+    """
+    changed = 0
+    with suppress(OSError, ValueError):  # what is no bundle is told by what opens it
+        changed = (path / SETTINGS).stat().st_mtime_ns if path else 0
+    return _opened(path, changed)
+
+
+@lru_cache(maxsize=2)  # the one that ships, and another
+def _opened(path: Path | None, _changed: int) -> NetworkFinder:
+    return NetworkFinder(load_layout(path))

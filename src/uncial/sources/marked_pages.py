@@ -1,20 +1,21 @@
 """Whole pages with ground truth: page files beside their images, and which split each belongs to.
 
 The split stands in a table SOURCES.tsv above the page (columns `file` and `split`); where there is none, in the name
-of a folder, and else the page belongs to train.
+of a folder below the one that was given, and else the page belongs to train.
 """
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from uncial.document import Page
-from uncial.errors import GroundTruthError
+from uncial.document import Failure, Page
+from uncial.errors import GroundTruthError, ImageError
 from uncial.formats.page_file import PAGE_FILES, fitted, image_beside, read_page_file
-from uncial.formats.xml_files import root_of
+from uncial.formats.xml_files import free_name, root_of
 from uncial.image_file import Gray, load_image
 from uncial.sources.files import SPLIT_FOLDERS, files_of, is_seen
+from uncial.sources.page_lines import INNER
 
 TABLE = "SOURCES.tsv"
 
@@ -24,18 +25,20 @@ class MarkedPage:
     """A page whose lines somebody has marked.
 
     Attributes:
-        id: collection and name, such as "letters/page_3".
-        collection: the folder it lies in.
-        split: train, val or test.
+        id: unique, collection and name, such as "letters/page_3".
+        collection: the folder it lies in, or the one above, where that is one of `page_lines.INNER`.
+        split: train, val or test; "" where the page cannot be used.
         file: the page file.
-        image: of the page.
+        image: of the page; None where the page cannot be used.
+        flaw: why it cannot be used; "" where nothing is wrong.
     """
 
     id: str
     collection: str
     split: str
     file: Path
-    image: Path
+    image: Path | None
+    flaw: str = ""
 
     def open(self) -> tuple[Gray, Page]:
         """The image, uint8 (H, W), and the lines in its pixels.
@@ -44,41 +47,97 @@ class MarkedPage:
             GroundTruthError: the page file cannot be used.
             ImageError: the image cannot be read, or is not of the page file's shape.
         """
+        if self.image is None:
+            raise GroundTruthError(self.flaw)
         gray = load_image(self.image)
         return gray, fitted(read_page_file(self.file), gray.shape, str(self.image))
 
 
 def marked_pages(paths: Sequence[Path]) -> list[MarkedPage]:
-    """The page files of some folders that have their image beside them, by id.
+    """The page files of some folders, by id; those that cannot be used have a flaw. XML of other kinds is passed over.
 
     Raises:
-        GroundTruthError: there is none.
+        GroundTruthError: no such folder, or there is none that can be used.
     """
-    pages = []
+    pages: list[MarkedPage] = []
+    ids: set[str] = set()
+    marked: dict[Path, Path] = {}  # page file by image
     for path in paths:
         for file in files_of(path):
-            if file.suffix.lower() != ".xml" or not is_seen(file.name) or root_of(file) not in PAGE_FILES:
+            page = _page(file, path) if file.suffix.lower() == ".xml" and is_seen(file.name) else None
+            if page is None:
                 continue
-            told = image_beside(file, read_page_file(file).image)
-            if told is not None:
-                collection = file.resolve().parent.name
-                pages.append(MarkedPage(f"{collection}/{file.stem}", collection, _split(told, path), file, told))
-    if not pages:
+            if page.image and (first := marked.setdefault(page.image.resolve(), file)) is not file:
+                page = _flawed(page, f"{file}: marks the image that {first} marks; name one of them")
+            pages.append(replace(page, id=free_name(page.id, ids)))
+    if not any(page.image for page in pages):
         names = ", ".join(map(str, paths))
+        if pages:
+            raise GroundTruthError(f"{names}: none of {len(pages):,} page files can be used; {pages[0].flaw}")
         raise GroundTruthError(f"{names}: no PAGE or ALTO file with its image beside it; export both into one folder")
     return sorted(pages, key=lambda page: page.id)
 
 
-def _split(image: Path, root: Path) -> str:
-    """The split of the page with this image, found under this root."""
-    folder = (root if root.is_dir() else root.parent).resolve()
-    for above in (folder, folder.parent):
+def opened(
+    pages: Sequence[MarkedPage], split: str, left_out: list[Failure], progress: Callable[[int, int], None]
+) -> Iterator[tuple[MarkedPage, Gray, Page]]:
+    """Open the pages of a split one after the other; what cannot be used does not stop the others.
+
+    Args:
+        pages: of ground truth.
+        split: which pages; "all": every one.
+        left_out: gets the id of each page that cannot be used, and why. To which split one with a flaw would belong is
+            not known.
+        progress: is called with (pages done, pages in all).
+
+    Yields:
+        What `MarkedPage.open` gives, behind the page.
+    """
+    left_out += [Failure(page.id, page.flaw) for page in pages if page.flaw]
+    chosen = [page for page in pages if not page.flaw and split in ("all", page.split)]
+    for done, page in enumerate(chosen, start=1):
+        try:
+            gray, truth = page.open()
+        except (GroundTruthError, ImageError) as error:
+            left_out.append(Failure(page.id, str(error)))
+        else:
+            yield page, gray, truth
+        progress(done, len(chosen))
+
+
+def _page(file: Path, root: Path) -> MarkedPage | None:
+    """The page of an XML file found under this root; None: it is no page file."""
+    folder = file.resolve().parent
+    while folder.name in INNER:
+        folder = folder.parent
+    page = MarkedPage(f"{folder.name}/{file.stem}", folder.name, "", file, None)
+    try:
+        if root_of(file) not in PAGE_FILES:
+            return None
+        told = read_page_file(file).image
+    except GroundTruthError as error:
+        return _flawed(page, str(error))
+    image = image_beside(file, told)
+    if image is None:
+        return _flawed(page, f"{file}: its image {told} lies neither beside it nor above; put it there")
+    return replace(page, split=_split(image, file, root), image=image)
+
+
+def _flawed(page: MarkedPage, flaw: str) -> MarkedPage:
+    return replace(page, split="", image=None, flaw=flaw)
+
+
+def _split(image: Path, file: Path, root: Path) -> str:
+    """The split of the page with this image and page file, found under this root."""
+    folder = root if root.is_dir() else root.parent
+    for above in (folder.resolve(), folder.resolve().parent):
         table = above / TABLE
         if table.is_file() and image.resolve().is_relative_to(above):
             split = _table(table).get(image.resolve().relative_to(above).as_posix())
             if split:
                 return split
-    named = [SPLIT_FOLDERS[part.lower()] for part in image.parts if part.lower() in SPLIT_FOLDERS]
+    below = [part.lower() for part in file.relative_to(folder).parent.parts]
+    named = [SPLIT_FOLDERS[part] for part in below if part in SPLIT_FOLDERS]
     return named[-1] if named else "train"
 
 

@@ -86,7 +86,7 @@ def _read_pages(path: Path, source: str) -> list[Sample]:
 
 
 def _samples(path: Path, root: Path, page: WrittenPage) -> list[Sample]:
-    collection, folders = collection_of(root), [name for name in folder_names(path, root) if name not in _INNER]
+    collection, folders = collection_of(root), [name for name in folder_names(path, root) if name not in INNER]
     image = image_beside(path, page.image)
     samples: list[Sample] = []
     ids: set[str] = set()
@@ -105,7 +105,7 @@ def _samples(path: Path, root: Path, page: WrittenPage) -> list[Sample]:
     return samples
 
 
-_INNER = ("page", "alto")  # folders that Transkribus and eScriptorium put page files into, beside their images
+INNER = ("page", "alto")  # folders that Transkribus and eScriptorium put page files into, beside their images
 
 
 @lru_cache(maxsize=PAGES_KEPT)

@@ -1,0 +1,64 @@
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from conftest import DrawnLine
+
+from uncial.bundle import Bundle, add_decoding, add_language_model, load_bundle
+from uncial.decoding import WIDER, Decoding
+from uncial.lineimage import line_image
+from uncial.ngram_estimate import Counts, estimate
+from uncial.ngram_file import to_bytes
+from uncial.runtime import LineImage, LogProbs, Runtime
+
+
+class Watched(Runtime):
+    """Keeps the widths of the line images that it was given."""
+
+    widths: list[list[int]]
+
+    def log_probs(self, images: Sequence[LineImage]) -> list[LogProbs]:
+        self.widths.append([image.shape[1] for image in images])
+        return super().log_probs(images)
+
+
+@pytest.fixture
+def knowing(tiny_bundle: Bundle, drawn_lines: tuple[DrawnLine, ...], tmp_path: Path) -> Bundle:
+    """The tiny bundle with a language model of its four lines."""
+    shutil.copytree(tiny_bundle.path, tmp_path / "bundle")
+    texts = [tiny_bundle.alphabet.encode(line.text) for line in drawn_lines]
+    model = estimate(Counts.of(texts, 3, tiny_bundle.alphabet.size))
+    bundle = add_language_model(load_bundle(tmp_path / "bundle"), to_bytes(model), {})
+    return add_decoding(bundle, {"weight": 0.3, "bonus": 0.5}, (1.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("quality", "dense", "factors"),
+    [
+        ("fast", 1.0, []),
+        ("balanced", 1.0, [WIDER]),
+        ("balanced", 0.0, []),
+        ("best", 1.0, [WIDER]),
+        ("best", 0.0, [1.08]),
+    ],
+)
+def test_lines_of_narrow_letters_are_looked_at_again_wider(
+    quality: str,
+    dense: float,
+    factors: list[float],
+    knowing: Bundle,
+    drawn_lines: tuple[DrawnLine, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("uncial.decoding.DENSE", dense)  # of a line's height: all letters, or none
+    lines = [line_image(line.image, knowing.line_image) for line in drawn_lines]
+    runtime = Watched(knowing)
+    runtime.widths = []
+    read = Decoding(knowing, runtime, quality)(lines)
+    looked = [[line.shape[1] for line in lines], *([round(f * line.shape[1]) for line in lines] for f in factors)]
+    assert [widths for widths in runtime.widths if widths] == looked
+    assert [knowing.alphabet.decode(decoded.readings[0].classes) for _, decoded in read] == [
+        line.text for line in drawn_lines
+    ]
+    assert [len(steps) for steps, _ in read] == [len(steps) for steps in Runtime(knowing).log_probs(lines)]
