@@ -151,13 +151,15 @@ def test_ctrl_c_ends_all_processes_and_leaves_what_was_read(tiny_bundle: Bundle,
         preexec_fn=listening,
     )
     end = time.monotonic() + 120
-    while not (out.is_dir() and list(out.iterdir())) and time.monotonic() < end:
+    while not list(out.glob("*.xml")) and time.monotonic() < end:
         time.sleep(0.05)
     os.killpg(running.pid, signal.SIGINT)  # as a terminal sends it, to all processes
     _, told = running.communicate(timeout=60)
     assert (told, running.returncode) == (f"\nuncial: interrupted; what was read is in {out}\n", 130)
-    assert 1 <= len(list(out.iterdir())) < 40
-    assert all(path.suffix == ".xml" and path.read_bytes().endswith(b"</PcGts>\n") for path in out.iterdir())
+    # A process that is ended while it writes may leave the hidden file that was to become a page.
+    pages = [path for path in out.iterdir() if not path.name.startswith(".")]
+    assert 1 <= len(pages) < 40
+    assert all(path.suffix == ".xml" and path.read_bytes().endswith(b"</PcGts>\n") for path in pages)
     while (left := alive(running.pid)) and time.monotonic() < end:
         time.sleep(0.05)
     assert not left
