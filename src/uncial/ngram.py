@@ -46,10 +46,11 @@ class NGrams:
     def __post_init__(self) -> None:
         """Build the sorted keys that `step` searches."""
         inner = len(self.back_off)
-        parents = np.repeat(np.arange(inner), np.diff(self.first_child))
-        # Half the bytes to search through, where the numbers allow it.
-        narrow = np.uint32 if inner * self.size < 2**32 else np.int64
-        object.__setattr__(self, "_keys", (parents * self.size + self.class_[1:]).astype(narrow))
+        # Half the bytes to make and to search through, where the numbers allow it.
+        narrow = np.dtype(np.uint32 if inner * self.size < 2**32 else np.int64)
+        keys = np.repeat(np.multiply(np.arange(inner), self.size).astype(narrow), np.diff(self.first_child))
+        keys += self.class_[1:].astype(narrow)
+        object.__setattr__(self, "_keys", keys)
 
     @property
     def start(self) -> int:

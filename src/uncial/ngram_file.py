@@ -92,7 +92,7 @@ def _check(
     # Children stand behind their parents, or following them would never end; siblings ascend.
     if not fit or children.min() < 0 or (first[:-1] <= np.arange(len(children))).any() or class_.max() >= size:
         raise ValueError("its tables do not fit together")
-    ascends = np.diff(class_[1:].astype(np.int64)) > 0
+    ascends = class_[2:] > class_[1:-1]
     ascends[first[1:-1][first[1:-1] < nodes] - 2] = True  # between the last child of one and the first of the next
     if not ascends.all():
         raise ValueError("its tables do not fit together")
@@ -106,7 +106,7 @@ def _narrow(numbers: NDArray[np.integer]) -> NDArray[np.integer]:
 def _link(model: NGrams) -> None:
     """Fill `shorter`, length by length: where one comes to from the shorter context of all but the last grapheme."""
     inner, shorter = len(model.back_off), model.shorter
-    parents = np.repeat(np.arange(inner), np.diff(model.first_child))
+    parents = np.repeat(np.arange(inner, dtype=np.uint32), np.diff(model.first_child))
     begin, end = 1, int(model.first_child[1])
     while end < inner:  # single graphemes have nothing shorter than the root
         begin, end = end, min(int(model.first_child[end]), inner)
