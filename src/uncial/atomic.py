@@ -35,6 +35,31 @@ def written_whole(path: Path, cure: str) -> Iterator[Path]:
         _sync_folder(place.parent)
 
 
+def check_own(path: Path | None, head: bytes, kind: str, option: str) -> None:
+    """Make sure that a file may be written here, if one is wanted; worth asking before long work.
+
+    Args:
+        path: of the file; None: none is wanted.
+        head: what earlier files of its kind begin with; these may be written over.
+        kind: of the file, for the message.
+        option: that names it.
+
+    Raises:
+        StorageError: something that is not an earlier one is at this path.
+    """
+    if path is None:
+        return
+    try:
+        with path.open("rb") as file:
+            known = file.read(len(head)) == head
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be a {kind}'s file ({error}); choose another {option}") from error
+    if not known:
+        raise StorageError(f"{path}: is there already and is no {kind} of Uncial; choose another {option}")
+
+
 def replace_folder(path: Path, files: Mapping[str, bytes], gone: Collection[str] = ()) -> None:
     """Write a folder beside `path`, then move it there; what stands there stays whole until the new one is.
 

@@ -18,7 +18,6 @@ from uncial.cli_options import (
     Words,
     quality_for,
     read_words,
-    write_whole,
 )
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def evaluate(
     if report:
         page.report(evaluation, report)
     if lines:
-        write_whole(lines, line_table.line_table(evaluation))
+        line_table.write_table(evaluation, lines)
     print(evaluation.to_json()) if as_json else screen.show_evaluation(evaluation)
 
 

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uncial import __version__
-from uncial.atomic import written_whole
+from uncial.atomic import check_own, written_whole
 from uncial.document import Transcript
-from uncial.errors import ImageError, StorageError
+from uncial.errors import ImageError
 from uncial.evaluation import MOST_FREQUENT, Evaluation, Group, ReadLine, Score, told_confidences, worst_lines
 from uncial.metrics import aligned
 from uncial.reliability import bins_of, calibration_error
@@ -59,17 +59,7 @@ def check_report_path(path: Path | None) -> None:
     Raises:
         StorageError: something that is not an earlier report is at this path.
     """
-    if path is None:
-        return
-    try:
-        with path.open("rb") as file:
-            known = file.read(len(MARK)) == MARK
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be a report's file ({error}); choose another --report") from error
-    if not known:
-        raise StorageError(f"{path}: is there already and is no report of Uncial; choose another --report")
+    check_own(path, MARK, "report", "--report")
 
 
 def render(evaluation: Evaluation) -> str:
