@@ -76,8 +76,8 @@ class NGrams:
         rows, nodes, told = np.arange(len(contexts)), np.asarray(contexts), np.zeros(len(contexts), bool)
         while len(rows):
             wanted = (nodes * self.size + classes[rows]).astype(keys.dtype)
-            place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-            found, child = keys[place] == wanted, place + 1
+            place, found = looked_up(keys, wanted)
+            child = place + 1
             first = found & ~told[rows]
             log_probs[rows[first]] += self.log_prob[child[first]]
             told[rows[first]] = True
@@ -148,9 +148,14 @@ def _shorter(ngrams: Ids, below: Sequence[Level], numbers: Ids, bits: int) -> Id
     """The node of each n-gram without its first graphemes: the longest that is there."""
     nodes = np.zeros(len(ngrams), np.int64)
     for length, level in enumerate(below, start=1):
-        known = level.ngrams
-        if len(known):
-            wanted = ngrams & ((1 << bits * length) - 1)
-            place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-            nodes = np.where(known[place] == wanted, numbers[length - 1] + place, nodes)
+        place, found = looked_up(level.ngrams, ngrams & ((1 << bits * length) - 1))
+        nodes = np.where(found, numbers[length - 1] + place, nodes)
     return nodes
+
+
+def looked_up(known: NDArray[np.integer], wanted: NDArray[np.integer]) -> tuple[Ids, NDArray[np.bool_]]:
+    """Where numbers stand among ascending ones, (n,) each: their places, and whether they are there at all."""
+    if not len(known):
+        return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), bool)
+    place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    return place, known[place] == wanted

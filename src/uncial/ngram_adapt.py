@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from uncial.ngram import Ids, Level, NGrams, trie
+from uncial.ngram import Ids, Level, NGrams, looked_up, trie
 from uncial.ngram_estimate import Counts, lower_log_probs
 
 PRIOR = 5.0  # see docs/experiments.md
@@ -42,15 +42,19 @@ def adapt(model: NGrams, counts: Counts, priors: Sequence[float] = (PRIOR,)) -> 
     levels: list[Level] = []
     lower = old
     for length, (level, (ngrams, seen)) in enumerate(zip(before, counts.by_length, strict=True), start=1):
-        known = np.isin(ngrams >> bits, levels[-1].ngrams) if levels else np.ones(len(ngrams), bool)
-        both = np.union1d(level.ngrams, ngrams[known])
-        often = np.zeros(len(both))
-        often[np.searchsorted(both, ngrams[known])] = seen[known]
+        if levels:
+            known = looked_up(levels[-1].ngrams, ngrams >> bits)[1]
+            ngrams, seen = ngrams[known], seen[known]
+        new = ngrams[~looked_up(level.ngrams, ngrams)[1]]
+        both = np.sort(np.append(level.ngrams, new), kind="stable")  # two ascending runs: merged
+        often, told = np.zeros((2, len(both)))
+        often[np.searchsorted(both, ngrams)] = seen
+        told[np.searchsorted(both, level.ngrams)] = np.exp(level.log_prob)
+        told[np.searchsorted(both, new)] = np.exp(lower_log_probs(old, new, bits, length))
         prior = priors[min(length, len(priors)) - 1]
-        _, context = np.unique(both >> bits, return_inverse=True)
+        contexts = both >> bits
+        context = np.cumsum(np.diff(contexts, prepend=contexts[:1]) > 0)
         room = np.bincount(context, often)[context]
-        # `lower_log_probs` looks at as many graphemes as the model's order says.
-        told = np.exp(lower_log_probs(replace(old, order=length), both, bits))
         probability = (often + prior * told) / (room + prior)
         levels.append(Level(both, np.log(probability).astype(np.float32), _share(levels, lower, both, probability)))
         lower = trie(levels, size)
@@ -106,7 +110,7 @@ def _added_up(levels: list[Level], model: NGrams, bits: int) -> list[Level]:
     found = levels[:1]
     for length, level in enumerate(levels[1:], start=2):
         place, count = np.searchsorted(levels[length - 2].ngrams, level.ngrams >> bits), len(level.share)
-        shorter = np.exp(lower_log_probs(replace(model, order=length - 1), level.ngrams, bits))
+        shorter = np.exp(lower_log_probs(model, level.ngrams, bits, length - 1))
         kept = 1 - np.exp(level.share) * (1 - np.bincount(place, shorter, count))
         factor = np.clip(kept, 1e-4, 1) / np.maximum(np.bincount(place, np.exp(level.log_prob), count), 1e-4)
         found.append(replace(level, log_prob=level.log_prob + np.log(factor[place]).astype(np.float32)))

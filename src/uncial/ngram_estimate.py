@@ -160,13 +160,20 @@ def _level(model: NGrams, parents: Ids, counted: tuple[Ids, Floats], once: float
     return Level(ngrams, log_prob.astype(np.float32), share.astype(np.float32))
 
 
-def lower_log_probs(model: NGrams, ngrams: Ids, bits: int) -> NDArray[np.float64]:
-    """Log-probability of each n-gram's last class behind all others but the first."""
+def lower_log_probs(model: NGrams, ngrams: Ids, bits: int, last: int = 0) -> NDArray[np.float64]:
+    """Log-probability of each n-gram's last class behind all others but the first.
+
+    Args:
+        model: of the n-grams one shorter, where `last` is 0.
+        ngrams: (n,) packed as in `Counts`.
+        bits: of a class.
+        last: graphemes at the end of each n-gram that are looked at, its last class included; 0: the model's order.
+    """
     log_probs = np.empty(len(ngrams))
     for start in range(0, len(ngrams), _WINDOWS_AT_ONCE):
         some = ngrams[start : start + _WINDOWS_AT_ONCE]
         nodes = np.zeros(len(some), np.int64)
-        for place in range(model.order - 1, -1, -1):
+        for place in range((last or model.order) - 1, -1, -1):
             log_prob, nodes = model.step(nodes, (some >> bits * place) & ((1 << bits) - 1))
         log_probs[start : start + len(some)] = log_prob
     return log_probs
