@@ -16,7 +16,7 @@ import torch
 
 from uncial.bundle import load_bundle, save_bundle
 from uncial.checkpoint import begin_anew
-from uncial.heritage import hand_on_language
+from uncial.heritage import language_of
 from uncial.nn.crnn import CRNN
 from uncial.nn.onnx_graph import onnx_graph
 
@@ -40,11 +40,9 @@ def main() -> None:
     network = CRNN(last.architecture, last.alphabet.size).eval()
     network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()}, strict=False)
     provenance = {**last.provenance, "averaged": len(bundles)}
-    made = save_bundle(
-        chosen.out, last.architecture, last.alphabet, last.line_image, provenance, weights, onnx_graph(network)
-    )
-    if last.language_model:
-        hand_on_language(last, last.alphabet, [])[0](made)
+    how = last.architecture, last.alphabet, last.line_image
+    language = language_of(last, last.alphabet, [])[0] if last.language_model else None
+    save_bundle(chosen.out, *how, provenance, weights, onnx_graph(network), language)
     print(f"{chosen.out}: the mean of {len(bundles)} bundles")
 
 

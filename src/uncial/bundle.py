@@ -26,6 +26,7 @@ from uncial.atomic import aside, replace_folder
 from uncial.config import DEFAULT, from_dict, to_dict
 from uncial.errors import AlphabetError, BundleError, ConfigError, StorageError
 from uncial.lineimage import LineImageConfig
+from uncial.ngram_file import Language
 from uncial.weights import Weights, pack, places, unpack
 
 VERSION = 1
@@ -97,7 +98,7 @@ class Bundle:
         return path if path.is_file() else None
 
 
-def save_bundle(  # noqa: PLR0913, PLR0917 - a bundle has these seven parts, and each caller has them apart
+def save_bundle(  # noqa: PLR0913, PLR0917 - a bundle has these eight parts, and each caller has them apart
     path: Path,
     architecture: CRNNConfig,
     alphabet: Alphabet,
@@ -105,6 +106,7 @@ def save_bundle(  # noqa: PLR0913, PLR0917 - a bundle has these seven parts, and
     provenance: Mapping[str, Any],
     weights: Mapping[str, NDArray[np.floating]],
     graph: bytes | None = None,
+    language: Language | None = None,
 ) -> Bundle:
     """Write a bundle; one that stands there already is replaced, and stays whole until the new one is.
 
@@ -116,6 +118,7 @@ def save_bundle(  # noqa: PLR0913, PLR0917 - a bundle has these seven parts, and
         provenance: plain JSON values.
         weights: by their names in the network's state dictionary.
         graph: as `nn.onnx_graph.onnx_graph` gives it; None: the bundle reads with PyTorch only.
+        language: its language model; None: it has none.
 
     Raises:
         StorageError: full disk or no permission, or something that is not a bundle stands at `path`; what stood there
@@ -129,7 +132,7 @@ def save_bundle(  # noqa: PLR0913, PLR0917 - a bundle has these seven parts, and
             f"the head has {len(weights[_HEAD])} outputs, not {alphabet.size} classes for each of "
             f"{architecture.steps_per_slice} time steps"
         )
-    settings = {
+    settings: dict[str, Any] = {
         "format": "uncial bundle",
         "version": VERSION,
         "architecture": to_dict(architecture),
@@ -137,6 +140,10 @@ def save_bundle(  # noqa: PLR0913, PLR0917 - a bundle has these seven parts, and
         "alphabet": list(alphabet.graphemes),
         "provenance": dict(provenance),
     }
+    if language is not None:
+        files[LANGUAGE_MODEL] = language.data
+        settings["provenance"]["language_model"] = dict(language.about)
+        settings |= {"beam": dict(language.beam), "calibration": list(language.calibration)}
     if path.exists() and not (path / SETTINGS).is_file() and not _is_empty_folder(path):
         raise StorageError(f"{path}: is there already and is not a bundle; choose another name")
     return _write(path, settings, files)

@@ -1,17 +1,17 @@
 """What a bundle hands on, besides its weights, to one that is trained from it: parts, preprocessing, language."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from uncial.alphabet import Alphabet
-from uncial.bundle import Bundle, add_decoding, add_language_model, load_bundle
+from uncial.bundle import Bundle, load_bundle
 from uncial.errors import ConfigError
 from uncial.ngram import trie
 from uncial.ngram_adapt import adapt, levels_of
 from uncial.ngram_estimate import Counts
-from uncial.ngram_file import load_ngrams, to_bytes
+from uncial.ngram_file import Language, load_ngrams, to_bytes
 from uncial.train_config import TrainConfig
 
 
@@ -38,9 +38,7 @@ def begin(
     return old, master, config
 
 
-def hand_on_language(
-    old: Bundle, alphabet: Alphabet, texts: Sequence[Sequence[int]]
-) -> tuple[Callable[[Bundle], Bundle], str]:
+def language_of(old: Bundle, alphabet: Alphabet, texts: Sequence[Sequence[int]]) -> tuple[Language, str]:
     """Take the language model of a bundle to the texts that another, which begins with it, learns from.
 
     Args:
@@ -49,8 +47,7 @@ def hand_on_language(
         texts: classes of that alphabet, one sequence for each line; without any, the language model stays as it is.
 
     Returns:
-        What stores language model and settings of the beam in a bundle of that alphabet, and one sentence on what was
-        done. Storing replaces the folder as a whole, or raises StorageError and leaves the bundle as it was.
+        What goes along, and one sentence on what was done.
 
     Raises:
         BundleError: the language model is damaged.
@@ -67,9 +64,5 @@ def hand_on_language(
         data = to_bytes(replace(model, graphemes=alphabet.graphemes))
     if texts:
         about["adapted_to_lines"] = len(texts)
-
-    def hand_on(new: Bundle) -> Bundle:
-        return add_decoding(add_language_model(new, data, about), old.beam, old.calibration)
-
     done = f"is adapted to {len(texts):,} lines" if texts else "stays as it is"
-    return hand_on, f"the language model of {old.path} goes along and {done}"
+    return Language(data, about, old.beam, old.calibration), f"the language model of {old.path} goes along and {done}"

@@ -6,7 +6,10 @@ out when the file is opened.
 """
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +21,23 @@ FORMAT = "uncial n-grams 2"
 LOWEST = -20.4  # nats; a probability below one in 700 million is stored as that
 FARTHEST = 10.2  # nats that a back-off may lie from 0; a context may leave more than all, where it was pruned
 _FIELDS = ("class", "log_prob", "children", "back_off")
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A language model as a bundle keeps it, with what was found best for it.
+
+    Attributes:
+        data: what `to_bytes` gave.
+        about: its origin, as plain JSON.
+        beam: weights of the beam search, as plain JSON; see `bundle.Bundle`.
+        calibration: temperature and shift of a line's confidence; see `bundle.Bundle`.
+    """
+
+    data: bytes
+    about: Mapping[str, Any]
+    beam: Mapping[str, Any]
+    calibration: tuple[float, float]
 
 
 def to_bytes(model: NGrams) -> bytes:
@@ -54,11 +74,12 @@ def load_ngrams(path: Path) -> NGrams:
             class_, log_prob, told, back_off = (file.get_tensor(name) for name in _FIELDS)
         size, order = int(about["size"]), int(about["order"])
         children = np.append(size, told.astype(np.int64))
-        _check(size, class_, log_prob, children, back_off)
+        first = np.cumsum(np.append(1, children))
+        _check(size, class_, log_prob, first, back_off)
         shares = np.zeros(len(children), np.float16)
         shares[children > 0] = _squared(back_off, 127) * FARTHEST
         values = class_.astype(np.uint16), (_squared(log_prob, 255) * LOWEST).astype(np.float16), shares
-        first, unlinked = np.cumsum(np.append(1, children)), np.zeros(len(children), np.uint32)
+        unlinked = np.zeros(len(children), np.uint32)
         model = NGrams(order, size, first, *values, unlinked, tuple(about["graphemes"]))
         _link(model)
         return model
@@ -83,11 +104,11 @@ def _check(
     size: int,
     class_: NDArray[np.integer],
     log_prob: NDArray[np.integer],
-    children: NDArray[np.int64],
+    first: NDArray[np.int64],
     back_off: NDArray[np.integer],
 ) -> None:
     """See that tables are those of one trie; ValueError: they are not."""
-    nodes, first = len(class_), np.cumsum(np.append(1, children))
+    nodes, children = len(class_), np.diff(first)
     fit = first[-1] == nodes == len(log_prob) and np.count_nonzero(children) == len(back_off)
     # Children stand behind their parents, or following them would never end; siblings ascend.
     if not fit or children.min() < 0 or (first[:-1] <= np.arange(len(children))).any() or class_.max() >= size:

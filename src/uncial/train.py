@@ -8,7 +8,7 @@ checkpoint, so a killed run goes on as if nothing had happened.
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,8 @@ from uncial import checkpoint
 from uncial.bundle import Bundle, load_bundle, save_bundle
 from uncial.checkpoint import Course
 from uncial.config import to_dict
-from uncial.heritage import begin, hand_on_language
+from uncial.heritage import begin, language_of
+from uncial.ngram_file import Language
 from uncial.nn.batches import BatchMaker, plan_batches, spread
 from uncial.nn.crnn import check_parts
 from uncial.nn.hard_lines import HardLines
@@ -93,12 +94,11 @@ def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of whi
     if old is not None:
         run.tell(take_over(old.weights, old.alphabet, run.learner.network, lines.alphabet))
         run.learner.average.load_state_dict(run.learner.network.state_dict())
+        run.take_language_along(old)
     run.splice(old or master, anew=not resume)
     run.learn_from(master)
     if resume:
         run.restore()
-    if old is not None:
-        run.take_language_along(old)
     run.go()
     run.quantise()
     return load_bundle(out)
@@ -120,7 +120,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         self.course = Course()
         self.lately = Lately()
         self.hard = HardLines(len(lines.training), self.ranks)
-        self.hand_on: Callable[[Bundle], Bundle] = lambda bundle: bundle
+        self.language: Language | None = None
         self.facts: dict[str, Any] = {"training": to_dict(config), "lines": lines.counts()}
 
     def splice(self, guide: Bundle | None, anew: bool) -> None:
@@ -220,7 +220,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         facts = {**self.facts, "course": asdict(self.course), "sources": dict(self.lines.sources)}
         weights = {name: value.float().cpu().numpy() for name, value in self.learner.average.state_dict().items()}
         how = self.config.network, self.lines.alphabet, self.config.line_image
-        self.hand_on(save_bundle(self.out, *how, facts, weights, self.graph))
+        save_bundle(self.out, *how, facts, weights, self.graph, self.language)
 
     @cached_property
     def graph(self) -> bytes:
@@ -242,7 +242,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         if self.ranks.rank == 0 and old.language_model:
             real = self.lines.training[: len(self.lines.training) - self.lines.synthetic]
             texts = [line.classes for line in real if self.config.adapt_language]
-            self.hand_on, note = hand_on_language(old, self.lines.alphabet, texts)
+            self.language, note = language_of(old, self.lines.alphabet, texts)
             self.tell(note)
         self.ranks.meet()
 
