@@ -25,10 +25,11 @@ def test_a_page_is_read_as_well_as_its_lines() -> None:
         marked_pages([PAGES]), Recognizer.load(), split="all", progress=lambda n, of: done.append((n, of))
     )
     (page,) = evaluation.pages
-    true, found, ordered = (counts.error_rate for counts in page.counts)
+    true, found, ordered, marked = (counts.error_rate for counts in page.counts)
     assert 0 < true < 0.35
     assert true * 0.7 < found < true + 0.1
     assert abs(ordered - found) < 0.05
+    assert marked <= ordered
     assert done == [(1, 1)]
     assert page.seconds > 0
 
@@ -41,6 +42,8 @@ def test_a_line_that_is_not_found_counts_as_deleted(tmp_path: Path) -> None:
     (tmp_path / "will.xml").write_text(marked.replace(lines[4], ""), encoding="utf-8")
     less = evaluate_pages(marked_pages([tmp_path]), Recognizer.load(), split="all").pages[0]
     assert less.counts[1].insertions >= whole.counts[1].insertions + 30  # that line is read, and nobody has marked it
+    assert less.counts[2].insertions >= whole.counts[2].insertions + 30
+    assert less.counts[3].insertions <= whole.counts[3].insertions + 3  # which is judged no more
     assert less.counts[0].reference < whole.counts[0].reference
 
 
@@ -93,10 +96,10 @@ def test_a_page_number_may_come_anywhere_in_the_order(kind: str) -> None:
     around = ((0.0, 0.0), (600.0, 0.0), (600.0, 900.0), (0.0, 900.0))
     marked = Page("p", 600, 900, (Region("r", around, tuple(lines[:2])), Region("m", around, (lines[2],), kind)))
     read = Page("p", 600, 900, (Region("r", around, (lines[2], *lines[:2])),))
-    _, found, ordered = _compared(_truth(marked), marked, read)
+    _, found, ordered, _ = _compared(_truth(marked), marked, read)
     assert found.errors == ordered.errors == 0
     assert (found.reference, ordered.reference) == (27, 25)  # with the space between two lines
-    _, found, ordered = _compared(_truth(marked), marked, replace(read, regions=()))
+    _, found, ordered, _ = _compared(_truth(marked), marked, replace(read, regions=()))
     assert (found.deletions, ordered.deletions) == (27, 25)
 
 

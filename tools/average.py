@@ -5,18 +5,22 @@
 After Izmailov et al. 2018, "Averaging weights leads to wider optima and better generalization": each bundle counts
 alike. Network and alphabet must be the same; preprocessing, language model and provenance are those of the last one.
 Means and variances of normalisation are averaged, too. OUT has no int8 graph and is not tuned: see quantise.py and
-`uncial tune`.
+`uncial tune`. Layout bundles are averaged in the same way; OUT is ready to find lines.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
+from onnx import numpy_helper
 
 from uncial.bundle import load_bundle, save_bundle
 from uncial.checkpoint import begin_anew
 from uncial.heritage import language_of
+from uncial.layout.bundle import SETTINGS, load_layout, save_layout
 from uncial.nn.crnn import CRNN
 from uncial.nn.onnx_graph import onnx_graph
 
@@ -28,7 +32,13 @@ def main() -> None:
     options.add_argument("-o", "--out", type=Path, required=True, help="the bundle to write")
     chosen = options.parse_args()
     begin_anew(chosen.out)
-    bundles = [load_bundle(path) for path in chosen.bundles]
+    (average_layouts if (chosen.bundles[0] / SETTINGS).exists() else average)(chosen.bundles, chosen.out)
+    print(f"{chosen.out}: the mean of {len(chosen.bundles)} bundles")
+
+
+def average(paths: Sequence[Path], out: Path) -> None:
+    """Write the mean of bundles that read."""
+    bundles = [load_bundle(path) for path in paths]
     last = bundles[-1]
     for bundle in bundles:
         if (bundle.architecture, bundle.alphabet) != (last.architecture, last.alphabet):
@@ -42,8 +52,20 @@ def main() -> None:
     provenance = {**last.provenance, "averaged": len(bundles)}
     how = last.architecture, last.alphabet, last.line_image
     language = language_of(last, last.alphabet, [])[0] if last.language_model else None
-    save_bundle(chosen.out, *how, provenance, weights, onnx_graph(network), language)
-    print(f"{chosen.out}: the mean of {len(bundles)} bundles")
+    save_bundle(out, *how, provenance, weights, onnx_graph(network), language)
+
+
+def average_layouts(paths: Sequence[Path], out: Path) -> None:
+    """Write the mean of layout bundles."""
+    layouts = [load_layout(path) for path in paths]
+    graphs = [onnx.load(layout.graph) for layout in layouts]
+    tensors = [{tensor.name: tensor for tensor in graph.graph.initializer} for graph in graphs]
+    for name, tensor in tensors[-1].items():
+        values = [numpy_helper.to_array(some[name]) for some in tensors]
+        if values[-1].dtype == np.float32:
+            tensor.CopyFrom(numpy_helper.from_array(np.mean(values, axis=0), name))
+    last = layouts[-1]
+    save_layout(out, graphs[-1].SerializeToString(), last.size, {**last.provenance, "averaged": len(layouts)})
 
 
 if __name__ == "__main__":

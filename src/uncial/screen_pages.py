@@ -18,7 +18,7 @@ def show_layout_rates(found: dict[str, Any]) -> None:
 
 def show_page_rates(found: dict[str, Any]) -> None:
     """CER of pages in each collection, and how much of it stands where no line should, or lacks."""
-    names = ("true lines", "found lines", "in order", "inserted", "deleted")
+    names = ("true lines", "found lines", "in order", "marked in order", "inserted", "deleted")
     table = Table("CER in %", *names, "graphemes", "s a page", box=None, pad_edge=False)
     for name, group in found["groups"].items():
         shown = (f"{100 * group[rate]:.2f}" for rate in names)
