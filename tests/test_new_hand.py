@@ -1,5 +1,6 @@
 """The recipe for few lines: taken by itself, choosing by held-out lines, never worse than what it began with."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from uncial.bundle import Bundle, load_bundle, save_bundle
 from uncial.checkpoint import Course
 from uncial.config import from_dict
 from uncial.errors import ConfigError
-from uncial.evaluate import evaluate
+from uncial.evaluate import evaluate, with_held_out
 from uncial.lineimage import LineImageConfig
 from uncial.nn.batches import BatchMaker
 from uncial.nn.crnn import CRNN
@@ -85,6 +86,12 @@ def test_ten_lines_of_another_hand_bring_a_bundle_closer_to_it(new_hand: Path, t
     before, after = cer(new_hand, start), cer(new_hand, load_bundle(tmp_path / "mine"))
     assert before > 0.3
     assert after < before / 2
+    held_out = set(load_bundle(tmp_path / "mine").provenance["held_out"])
+    table = tmp_path / "lines.tsv"
+    found = json.loads(uncial("evaluate", new_hand, "-m", tmp_path / "mine", "--json", "--lines", table).out)
+    assert found["about"]["split"] == "val"
+    assert found["lines"] == len(held_out) == 3
+    assert all(name in table.read_text(encoding="utf-8") for name in held_out)
 
 
 def test_what_reads_worse_than_the_start_is_not_kept(new_hand: Path, tmp_path: Path, start: Bundle) -> None:
@@ -125,6 +132,14 @@ def test_lines_to_choose_by_are_held_out_and_spread(count: int, held_out: int) -
     assert len(apart) == held_out
     assert len(lines.training) == count - held_out
     assert max(np.diff([0, *apart, count])) <= count // held_out + 1
+
+
+def test_held_out_lines_are_told_apart_where_no_source_does() -> None:
+    some = [sample(n, TEXTS[0], "") for n in range(4)]
+    assert [s.split for s in with_held_out(some, {"drawn/2"})] == ["train", "train", "val", "train"]
+    assert with_held_out(some, {"other/2"}) == some
+    split = [*some, sample(4, TEXTS[0], "test")]
+    assert with_held_out(split, {"drawn/2"}) == split
 
 
 def test_the_latest_is_kept_unless_it_is_clearly_worse_than_the_best_or_the_start() -> None:

@@ -31,7 +31,10 @@ def evaluate(
     model: Model = None,
     split: Annotated[
         Split | None,
-        typer.Option(help="Which lines. Without it: val, or all if the data has no splits.", show_default=False),
+        typer.Option(
+            help="Which lines. Without it: val, or what the bundle held out, or else all.",
+            show_default=False,
+        ),
     ] = None,
     quality: HowWell = Quality.auto,
     decoder: HowDecoded = None,
@@ -70,8 +73,11 @@ def _evaluated(
     samples: "Sequence[Sample]", recognizer: "Recognizer", split: Split | None, data: list[Path]
 ) -> "Evaluation":
     from uncial.evaluate import evaluate as read_and_compare
+    from uncial.evaluate import with_held_out
     from uncial.screen import reading_bar
 
-    about = {"model": str(recognizer.bundle.path), "data": " ".join(map(str, data)), "quality": recognizer.quality}
+    bundle = recognizer.bundle
+    samples = with_held_out(samples, set(bundle.provenance.get("held_out", ())))
+    about = {"model": str(bundle.path), "data": " ".join(map(str, data)), "quality": recognizer.quality}
     with reading_bar() as progress:
         return read_and_compare(recognizer, samples, split=split, progress=progress, about=about)

@@ -7,7 +7,8 @@ without them: a model that has seen a sentence a hundred times in training reads
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -80,6 +81,19 @@ def evaluate(
     lines = (ReadLine.compared(*line, transcript) for line, transcript in zip(chosen, transcripts, strict=True))
     about = {**(about or {}), "split": split}
     return Evaluation(tuple(lines), tuple(left_out), marks, seconds, cpu_seconds, about)
+
+
+def with_held_out(samples: Sequence[Sample], held_out: Collection[str]) -> list[Sample]:
+    """Samples with the splits that they had when a bundle learned from them.
+
+    Args:
+        samples: of any splits; where one has a split of its own, all stay as they are.
+        held_out: ids of lines that a bundle did not learn from: they become "val", and all others "train", if any of
+            them is among the samples.
+    """
+    if any(sample.split for sample in samples) or not any(sample.id in held_out for sample in samples):
+        return list(samples)
+    return [replace(sample, split="val" if sample.id in held_out else "train") for sample in samples]
 
 
 def repeated_lines(samples: Sequence[Sample]) -> list[bool]:

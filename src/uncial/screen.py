@@ -231,6 +231,8 @@ def bundle_facts(bundle: "Bundle") -> dict[str, Any]:
 def show_bundle(bundle: "Bundle") -> None:
     """A bundle's facts as a table."""
     facts = bundle_facts(bundle)
+    if held_out := facts["provenance"].get("held_out"):
+        facts["provenance"] = facts["provenance"] | {"held_out": f"{len(held_out):,} lines; --json names them"}
     table = Table("", "", show_header=False, box=None, pad_edge=False)
     table.add_row("bundle", facts["bundle"])
     table.add_row("size", f"{facts['megabytes']} MB")

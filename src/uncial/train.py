@@ -121,7 +121,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         self.lately = Lately()
         self.hard = HardLines(len(lines.training), self.ranks)
         self.language: Language | None = None
-        self.facts: dict[str, Any] = {"training": to_dict(config), "lines": lines.counts()}
+        self.facts: dict[str, Any] = {"training": to_dict(config)} | lines.facts()
 
     def splice(self, guide: Bundle | None, anew: bool) -> None:
         """From now on put real lines together anew, if so configured, cut where the guide finds word gaps."""
@@ -217,7 +217,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
 
     def keep(self) -> None:
         """Write the averaged network as the bundle, with the language model that goes along."""
-        facts = {**self.facts, "course": asdict(self.course), "sources": dict(self.lines.sources)}
+        facts = {**self.facts, "course": asdict(self.course)}
         weights = {name: value.float().cpu().numpy() for name, value in self.learner.average.state_dict().items()}
         how = self.config.network, self.lines.alphabet, self.config.line_image
         save_bundle(self.out, *how, facts, weights, self.graph, self.language)

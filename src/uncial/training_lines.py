@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from io import StringIO
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,7 @@ class TrainingLines:
         left_out: (id, reason) of each line that cannot be used.
         synthetic: how many of `training` are synthetic; they stand last.
         sources: what each collection of training lines tells of its origin, licence and attribution, where it does.
+        held_out: ids of `validation` where neither sources nor names of pages put them there; a bundle remembers them.
     """
 
     training: tuple[TrainingLine, ...]
@@ -42,6 +44,7 @@ class TrainingLines:
     left_out: tuple[tuple[str, str], ...]
     sources: Mapping[str, str] = field(default_factory=dict)
     synthetic: int = 0
+    held_out: tuple[str, ...] = ()
 
     def epoch_size(self, share: float) -> int:
         """Lines of an epoch: all real ones, and so many synthetic ones that they make up the share, if there are."""
@@ -59,9 +62,11 @@ class TrainingLines:
         real = self.training[: len(self.training) - self.synthetic]
         return frequent_bigrams((line.classes for line in real), most)
 
-    def counts(self) -> dict[str, int]:
-        """How many lines there are of each kind: "train", of these "synthetic", and "val"."""
-        return {"train": len(self.training), "synthetic": self.synthetic, "val": len(self.validation)}
+    def facts(self) -> dict[str, Any]:
+        """What a bundle tells of them: how many there are of each kind, where from, and which were held out."""
+        counts = {"train": len(self.training), "synthetic": self.synthetic, "val": len(self.validation)}
+        facts: dict[str, Any] = {"lines": counts, "sources": dict(self.sources)}
+        return facts | ({"held_out": list(self.held_out)} if self.held_out else {})
 
     def summary(self) -> str:
         """One sentence: how many lines of each kind, and what was left out, by reason."""
@@ -132,8 +137,10 @@ def gather(
     count = sum(line.sample.id in drawn for line in usable["train"])
     if count == len(usable["train"]):
         raise GroundTruthError("all lines to learn from are synthetic; name them as ground truth, or add real ones")
+    apart = config.held_out and not any(sample.split == "val" for sample in samples)
+    held_out = tuple(line.sample.id for line in usable["val"] if apart)
     sources = _sources(usable["train"])
-    return TrainingLines(usable["train"], usable["val"], alphabet, tuple(left_out), sources, count)
+    return TrainingLines(usable["train"], usable["val"], alphabet, tuple(left_out), sources, count, held_out)
 
 
 def _by_split(samples: Sequence[Sample], held_out: float) -> dict[str, list[Sample]]:
