@@ -135,11 +135,12 @@ def test_lines_to_choose_by_are_held_out_and_spread(count: int, held_out: int) -
 
 
 def test_held_out_lines_are_told_apart_where_no_source_does() -> None:
-    some = [sample(n, TEXTS[0], "") for n in range(4)]
-    assert [s.split for s in with_held_out(some, {"drawn/2"})] == ["train", "train", "val", "train"]
-    assert with_held_out(some, {"other/2"}) == some
-    split = [*some, sample(4, TEXTS[0], "test")]
-    assert with_held_out(split, {"drawn/2"}) == split
+    some = [*(sample(n, TEXTS[0], "") for n in range(3)), sample(3, TEXTS[0], "test")]
+    other = replace(sample(2, TEXTS[0], ""), id="other/2", collection="other")
+    assert [s.split for s in with_held_out([*some, other], ["drawn/2"])] == ["train", "train", "val", "test", ""]
+    assert with_held_out(some, ["other/2"]) == some
+    split = [*some, sample(4, TEXTS[0], "val")]
+    assert with_held_out(split, ["drawn/2"]) == split
 
 
 def test_the_latest_is_kept_unless_it_is_clearly_worse_than_the_best_or_the_start() -> None:

@@ -5,7 +5,8 @@
 After Izmailov et al. 2018, "Averaging weights leads to wider optima and better generalization": each bundle counts
 alike. Network and alphabet must be the same; preprocessing, language model and provenance are those of the last one.
 Means and variances of normalisation are averaged, too. OUT has no int8 graph and is not tuned: see quantise.py and
-`uncial tune`. Layout bundles are averaged in the same way; OUT is ready to find lines.
+`uncial tune`. Of layout bundles the filters of their graphs are averaged, of which normalisation is a part there, and
+OUT is ready to find lines.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from onnx import numpy_helper
 
 from uncial.bundle import load_bundle, save_bundle
 from uncial.checkpoint import begin_anew
+from uncial.config import DEFAULT
 from uncial.heritage import language_of
 from uncial.layout.bundle import SETTINGS, load_layout, save_layout
 from uncial.nn.crnn import CRNN
@@ -32,7 +34,8 @@ def main() -> None:
     options.add_argument("-o", "--out", type=Path, required=True, help="the bundle to write")
     chosen = options.parse_args()
     begin_anew(chosen.out)
-    (average_layouts if (chosen.bundles[0] / SETTINGS).exists() else average)(chosen.bundles, chosen.out)
+    layouts = any((path / SETTINGS).exists() for path in chosen.bundles)
+    (average_layouts if layouts else average)(chosen.bundles, chosen.out)
     print(f"{chosen.out}: the mean of {len(chosen.bundles)} bundles")
 
 
@@ -50,6 +53,7 @@ def average(paths: Sequence[Path], out: Path) -> None:
     network = CRNN(last.architecture, last.alphabet.size).eval()
     network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()}, strict=False)
     provenance = {**last.provenance, "averaged": len(bundles)}
+    provenance.pop("held_out", None)  # the others may have learned from these lines
     how = last.architecture, last.alphabet, last.line_image
     language = language_of(last, last.alphabet, [])[0] if last.language_model else None
     save_bundle(out, *how, provenance, weights, onnx_graph(network), language)
@@ -57,9 +61,13 @@ def average(paths: Sequence[Path], out: Path) -> None:
 
 def average_layouts(paths: Sequence[Path], out: Path) -> None:
     """Write the mean of layout bundles."""
-    layouts = [load_layout(path) for path in paths]
+    layouts = [load_layout(None if str(path) == DEFAULT else path) for path in paths]
     graphs = [onnx.load(layout.graph) for layout in layouts]
     tensors = [{tensor.name: tensor for tensor in graph.graph.initializer} for graph in graphs]
+    shapes = [{name: list(tensor.dims) for name, tensor in some.items()} for some in tensors]
+    for layout, own in zip(layouts, shapes, strict=True):
+        if (layout.size, own) != (layouts[-1].size, shapes[-1]):
+            raise SystemExit(f"{layout.path}: has another network or size than {paths[-1]}; average what is alike")
     for name, tensor in tensors[-1].items():
         values = [numpy_helper.to_array(some[name]) for some in tensors]
         if values[-1].dtype == np.float32:

@@ -1,5 +1,6 @@
 """`uncial evaluate`: ground truth and a bundle in, error rates out."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -75,9 +76,14 @@ def _evaluated(
     from uncial.evaluate import evaluate as read_and_compare
     from uncial.evaluate import with_held_out
     from uncial.screen import reading_bar
+    from uncial.sources import split_of
 
     bundle = recognizer.bundle
-    samples = with_held_out(samples, set(bundle.provenance.get("held_out", ())))
+    known = with_held_out(samples, bundle.provenance.get("held_out", ()))
+    if split is None and known != samples:
+        count, every = sum(split_of(sample) == "val" for sample in known), len(samples)
+        told = f"reading the {count:,} of {every:,} lines that {bundle.path} held out; --split all reads all"
+        print(f"uncial: {told}", file=sys.stderr)
     about = {"model": str(bundle.path), "data": " ".join(map(str, data)), "quality": recognizer.quality}
     with reading_bar() as progress:
-        return read_and_compare(recognizer, samples, split=split, progress=progress, about=about)
+        return read_and_compare(recognizer, known, split=split, progress=progress, about=about)

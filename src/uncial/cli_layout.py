@@ -116,7 +116,10 @@ def evaluate_pages(
     backend: Backend = "auto",
     as_json: Json = False,
 ) -> None:
-    """Measure how well whole pages are read: CER of true lines, of found lines, and of the page in its order."""
+    """Measure how well whole pages are read: CER of true lines, of found lines, and of the page in its order.
+
+    The last is told once more without what is read where nothing is marked, such as stamps.
+    """
     from uncial.evaluate_pages import evaluate_pages as run
     from uncial.recognizer import Recognizer
     from uncial.screen import reading_bar

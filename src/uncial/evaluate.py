@@ -7,7 +7,7 @@ without them: a model that has seen a sentence a hundred times in training reads
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -83,17 +83,26 @@ def evaluate(
     return Evaluation(tuple(lines), tuple(left_out), marks, seconds, cpu_seconds, about)
 
 
-def with_held_out(samples: Sequence[Sample], held_out: Collection[str]) -> list[Sample]:
-    """Samples with the splits that they had when a bundle learned from them.
+def with_held_out(samples: Sequence[Sample], held_out: Iterable[str]) -> list[Sample]:
+    """Samples, with split "val" for those that the last training of a bundle held out, and "train" beside them.
 
     Args:
-        samples: of any splits; where one has a split of its own, all stay as they are.
-        held_out: ids of lines that a bundle did not learn from: they become "val", and all others "train", if any of
-            them is among the samples.
+        samples: where one is of split "val", all stay as they are; so do collections of which nothing was held out.
+        held_out: ids of lines.
+
+    Returns:
+        The samples in the order given. Lines that came to a collection after the training count as "train", too.
     """
-    if any(sample.split for sample in samples) or not any(sample.id in held_out for sample in samples):
+    apart = set(held_out)
+    there = {sample.collection for sample in samples if sample.id in apart}
+    if any(sample.split == "val" for sample in samples) or not there:
         return list(samples)
-    return [replace(sample, split="val" if sample.id in held_out else "train") for sample in samples]
+    return [
+        replace(sample, split="val" if sample.id in apart else sample.split or "train")
+        if sample.collection in there
+        else sample
+        for sample in samples
+    ]
 
 
 def repeated_lines(samples: Sequence[Sample]) -> list[bool]:

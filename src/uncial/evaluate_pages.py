@@ -27,6 +27,7 @@ from uncial.text import graphemes, reading_text
 NEAR = 0.5  # of a line's height: from where one piece of a line ends to where the next one begins there is less
 LEVEL = 0.3  # of a line's height: pieces of a line differ less in level
 ON = 0.2  # of a found line's length: with less of it on some lines it lies on none of them
+ALIKE = 0.5  # a line of which so much is read as it stands in the ground truth is a marked one, wherever it was found
 NUMBERS = ("page-number", "NumberingZone")  # regions that may come anywhere in the order, in PAGE and in SegmOnto
 WAYS = ("true lines", "found lines", "in order", "marked in order")
 
@@ -80,7 +81,8 @@ def evaluate_pages(
     """Find and read the lines of pages and compare them with their ground truth.
 
     Lines that are marked without a text, or of whose text the transcriber left some open, are left out, pieces of the
-    same line too, together with the lines found there. What is read where nothing is marked counts as inserted. Page
+    same line too, together with the lines found there. What is read where nothing is marked counts as inserted, but in
+    the last of WAYS. Page
     numbers and ids of texts have no place in the order of a page, so they are not judged there.
 
     Args:
@@ -173,6 +175,7 @@ def _continues(line: Line, other: Line) -> bool:
 def _compared(truth: _Truth, told: Page, found: Page) -> tuple[EditCounts, ...]:
     """The counts in each of WAYS."""
     line_by_line = pooled(count_edits(true, read) for true, read in zip(truth.texts, _texts(told), strict=True))
+    unmarked = _unmarked(truth, found)
     judged = [line for line, on in zip(found.lines, _on_unknown(truth, found), strict=True) if not on]
     reads = [_text(line) for line in judged]
     pairs = match_lines(truth.texts, reads)
@@ -183,7 +186,8 @@ def _compared(truth: _Truth, told: Page, found: Page) -> tuple[EditCounts, ...]:
         deletions=sum(len(truth.texts[t]) for t in missed), insertions=sum(len(reads[r]) for r in idle)
     )
     loose = {r for t, r in pairs if t in truth.numbers}
-    bare = {r for r, unmarked in enumerate(_unmarked(truth, judged)) if unmarked}
+    alike = {r for t, r in pairs if Levenshtein.normalized_similarity(truth.texts[t], reads[r]) >= ALIKE}
+    bare = {r for r, line in enumerate(judged) if line.id in unmarked} - alike
     wanted = _run_together(text for t, text in enumerate(truth.texts) if t not in truth.numbers)
     whole, marked = (
         _run_together(read for r, read in enumerate(reads) if r not in out) for out in (loose, loose | bare)
@@ -200,14 +204,14 @@ def _on_unknown(truth: _Truth, found: Page) -> list[bool]:
     return [bool(on) for on in unknown > np.maximum(judged, ON)]
 
 
-def _unmarked(truth: _Truth, found: Sequence[Line]) -> list[bool]:
-    """Of each found line whether next to nothing of it is marked.
+def _unmarked(truth: _Truth, found: Page) -> set[str]:
+    """Ids of found lines of which next to nothing is marked.
 
     Found lines give the tolerance, since where marks are missing those that are there stand far apart.
     """
-    marked = [line.baseline for line in truth.page.lines]
-    along = np.array([length(line) for line in marked]) @ lying_on(marked, [line.baseline for line in found])
-    return [bool(some < ON * length(line.baseline)) for some, line in zip(along, found, strict=True)]
+    marked = [line.baseline for line in (*truth.page.lines, *truth.unknown)]
+    along = np.array([length(line) for line in marked]) @ lying_on(marked, [line.baseline for line in found.lines])
+    return {line.id for some, line in zip(along, found.lines, strict=True) if some < ON * length(line.baseline)}
 
 
 def _text(line: Line) -> list[str]:

@@ -137,8 +137,8 @@ def gather(
     count = sum(line.sample.id in drawn for line in usable["train"])
     if count == len(usable["train"]):
         raise GroundTruthError("all lines to learn from are synthetic; name them as ground truth, or add real ones")
-    apart = config.held_out and not any(sample.split == "val" for sample in samples)
-    held_out = tuple(line.sample.id for line in usable["val"] if apart)
+    apart = usable["val"] if _holds_out(samples, config.held_out) else ()
+    held_out = tuple(line.sample.id for line in apart)
     sources = _sources(usable["train"])
     return TrainingLines(usable["train"], usable["val"], alphabet, tuple(left_out), sources, count, held_out)
 
@@ -146,7 +146,7 @@ def gather(
 def _by_split(samples: Sequence[Sample], held_out: float) -> dict[str, list[Sample]]:
     """Lines of split "train" and "val"; if none says that it is "val", the share that is held out, evenly spread."""
     chosen = {split: [s for s in samples if split_of(s) == split] for split in ("train", "val")}
-    if held_out and not any(sample.split == "val" for sample in samples):
+    if _holds_out(samples, held_out):
         some = [sample for sample in samples if split_of(sample) != "test"]
         sound = [i for i, sample in enumerate(some) if not sample.flaw and not reading_text(sample.text).reason]
         count = min(max(LEAST_HELD_OUT, round(len(sound) * held_out)), len(sound) // 2)
@@ -154,6 +154,10 @@ def _by_split(samples: Sequence[Sample], held_out: float) -> dict[str, list[Samp
         chosen["train"] = [sample for i, sample in enumerate(some) if i not in apart]
         chosen["val"] = [sample for i, sample in enumerate(some) if i in apart]
     return chosen
+
+
+def _holds_out(samples: Sequence[Sample], held_out: float) -> bool:
+    return held_out > 0 and not any(sample.split == "val" for sample in samples)
 
 
 def _sources(lines: Sequence[TrainingLine]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from uncial.bundle import Bundle, add_decoding
 from uncial.decoders import DECODERS, BeamConfig, beam_search, best_path
 from uncial.errors import BundleError, GroundTruthError, ImageError
+from uncial.evaluate import with_held_out
 from uncial.lineimage import line_image
 from uncial.metrics import EditCounts, count_edits, pooled
 from uncial.ngram import NGrams
@@ -85,6 +86,7 @@ def tune(
     if bundle.language_model is None:
         raise BundleError(f"{bundle.path}: has no language model; make one with: uncial lm TEXT --into {bundle.path}")
     model = load_ngrams(bundle.language_model)
+    samples = with_held_out(samples, bundle.provenance.get("held_out", ()))
     lines = network_outputs(bundle, samples, most, progress)
     if len(lines) < 2:
         raise GroundTruthError(f"{len(lines)} lines of split 'val' can be read; give ground truth that has some")
