@@ -18,7 +18,7 @@ from uncial.bundle import Bundle, load_bundle, save_bundle
 from uncial.checkpoint import Course
 from uncial.config import from_dict
 from uncial.errors import ConfigError
-from uncial.evaluate import evaluate, with_held_out
+from uncial.evaluate import evaluate
 from uncial.lineimage import LineImageConfig
 from uncial.nn.batches import BatchMaker
 from uncial.nn.crnn import CRNN
@@ -28,7 +28,7 @@ from uncial.nn.parallel import Ranks
 from uncial.recipes import RECIPES, with_recipe
 from uncial.recognizer import Recognizer
 from uncial.run_log import Progress
-from uncial.sources import read_samples
+from uncial.sources import read_samples, with_held_out
 from uncial.train import train
 from uncial.train_config import TrainConfig
 from uncial.training_lines import gather

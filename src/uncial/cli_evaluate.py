@@ -74,9 +74,8 @@ def _evaluated(
     samples: "Sequence[Sample]", recognizer: "Recognizer", split: Split | None, data: list[Path]
 ) -> "Evaluation":
     from uncial.evaluate import evaluate as read_and_compare
-    from uncial.evaluate import with_held_out
     from uncial.screen import reading_bar
-    from uncial.sources import split_of
+    from uncial.sources import split_of, with_held_out
 
     bundle = recognizer.bundle
     known = with_held_out(samples, bundle.provenance.get("held_out", ()))

@@ -8,7 +8,6 @@ without them: a model that has seen a sentence a hundred times in training reads
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -81,28 +80,6 @@ def evaluate(
     lines = (ReadLine.compared(*line, transcript) for line, transcript in zip(chosen, transcripts, strict=True))
     about = {**(about or {}), "split": split}
     return Evaluation(tuple(lines), tuple(left_out), marks, seconds, cpu_seconds, about)
-
-
-def with_held_out(samples: Sequence[Sample], held_out: Iterable[str]) -> list[Sample]:
-    """Samples, with split "val" for those that the last training of a bundle held out, and "train" beside them.
-
-    Args:
-        samples: where one is of split "val", all stay as they are; so do collections of which nothing was held out.
-        held_out: ids of lines.
-
-    Returns:
-        The samples in the order given. Lines that came to a collection after the training count as "train", too.
-    """
-    apart = set(held_out)
-    there = {sample.collection for sample in samples if sample.id in apart}
-    if any(sample.split == "val" for sample in samples) or not there:
-        return list(samples)
-    return [
-        replace(sample, split="val" if sample.id in apart else sample.split or "train")
-        if sample.collection in there
-        else sample
-        for sample in samples
-    ]
 
 
 def repeated_lines(samples: Sequence[Sample]) -> list[bool]:

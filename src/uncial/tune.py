@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from uncial.bundle import Bundle, add_decoding
 from uncial.decoders import DECODERS, BeamConfig, beam_search, best_path
 from uncial.errors import BundleError, GroundTruthError, ImageError
-from uncial.evaluate import with_held_out
 from uncial.lineimage import line_image
 from uncial.metrics import EditCounts, count_edits, pooled
 from uncial.ngram import NGrams
@@ -19,7 +18,7 @@ from uncial.ngram_file import load_ngrams
 from uncial.recognizer import confidence, peak_posteriors
 from uncial.reliability import bins_of, calibrated, calibration_error, fit
 from uncial.runtime import LineImage, LogProbs, Runtime
-from uncial.sources import Sample, split_of
+from uncial.sources import Sample, split_of, with_held_out
 from uncial.text import reading_text
 
 WEIGHTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8)

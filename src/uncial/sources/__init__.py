@@ -18,9 +18,9 @@ from uncial.sources.iam import read_iam
 from uncial.sources.page_lines import ROOTS, read_alto, read_page_xml
 from uncial.sources.pairs import read_pairs
 from uncial.sources.parquet import read_parquet
-from uncial.sources.sample import Sample, split_of
+from uncial.sources.sample import Sample, split_of, with_held_out
 
-__all__ = ["SOURCES", "Sample", "read_samples", "source_of", "split_of"]
+__all__ = ["SOURCES", "Sample", "read_samples", "source_of", "split_of", "with_held_out"]
 
 SOURCES: dict[str, Callable[[Path], list[Sample]]] = {
     "archive": read_archives,

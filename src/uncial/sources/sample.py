@@ -1,7 +1,8 @@
 """A line of ground truth: its text, where it comes from, and an image that is decoded only when asked for."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -80,6 +81,28 @@ def split_of(sample: Sample) -> str:
     page = "\0".join((sample.collection, sample.document, sample.page))
     chance = int.from_bytes(hashlib.sha256(page.encode()).digest()[:8], "big") / 2**64
     return "val" if chance < HELD_OUT else "train"
+
+
+def with_held_out(samples: Sequence[Sample], held_out: Iterable[str]) -> list[Sample]:
+    """Samples, with split "val" for those that the last training of a bundle held out, and "train" beside them.
+
+    Args:
+        samples: where one is of split "val", all stay as they are; so do collections of which nothing was held out.
+        held_out: ids of lines.
+
+    Returns:
+        The samples in the order given. Lines that came to a collection after the training count as "train", too.
+    """
+    apart = set(held_out)
+    there = {sample.collection for sample in samples if sample.id in apart}
+    if any(sample.split == "val" for sample in samples) or not there:
+        return list(samples)
+    return [
+        replace(sample, split="val" if sample.id in apart else sample.split or "train")
+        if sample.collection in there
+        else sample
+        for sample in samples
+    ]
 
 
 @dataclass(frozen=True, slots=True)
