@@ -28,6 +28,7 @@ from uncial.checkpoint import FILE, run_folder
 from uncial.config import from_dict
 from uncial.errors import UncialError
 from uncial.evaluate import evaluate
+from uncial.evaluation import by_page
 from uncial.metrics import EditCounts, bootstrap_difference, bootstrap_interval, pooled
 from uncial.recognizer import Recognizer
 from uncial.run_log import rows_of
@@ -94,11 +95,8 @@ def measured(name, samples, drawn, args):
     how = {"synthetic": drawn, "teacher": SHIPPED if name in GUIDED else None, "resume": resume, "watch": watch}
     train(samples, out, settings(name, args.minutes), **how)
     found = evaluate(Recognizer.load(out, quality="fast", backend="onnx"), samples, split="val")
-    pages = {}
-    for line in found.lines:
-        pages.setdefault((line.sample.collection, line.sample.document, line.sample.page), []).append(line)
     last = rows_of(run_folder(out))[-1]
-    counts = [astuple(pooled(line.raw.graphemes for line in some)) for some in pages.values()]
+    counts = [astuple(pooled(line.raw.graphemes for line in some)) for some in by_page(found.lines)]
     return {"name": name, "lines_learned": int(last["lines"]), "epochs": float(last["epoch"]), "pages": counts}
 
 

@@ -20,7 +20,6 @@ from onnx import numpy_helper
 
 from uncial.bundle import load_bundle, save_bundle
 from uncial.checkpoint import begin_anew
-from uncial.config import DEFAULT
 from uncial.heritage import language_of
 from uncial.layout.bundle import SETTINGS, load_layout, save_layout
 from uncial.nn.crnn import CRNN
@@ -61,7 +60,7 @@ def average(paths: Sequence[Path], out: Path) -> None:
 
 def average_layouts(paths: Sequence[Path], out: Path) -> None:
     """Write the mean of layout bundles."""
-    layouts = [load_layout(None if str(path) == DEFAULT else path) for path in paths]
+    layouts = [load_layout(path) for path in paths]
     graphs = [onnx.load(layout.graph) for layout in layouts]
     tensors = [{tensor.name: tensor for tensor in graph.graph.initializer} for graph in graphs]
     shapes = [{name: list(tensor.dims) for name, tensor in some.items()} for some in tensors]

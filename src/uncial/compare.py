@@ -26,7 +26,7 @@ from uncial.config import choose, from_dict, to_dict
 from uncial.document import Failure, Transcript
 from uncial.errors import ConfigError, StorageError
 from uncial.evaluate import evaluate
-from uncial.evaluation import ReadLine
+from uncial.evaluation import ReadLine, by_page
 from uncial.ground_truth import convert
 from uncial.metrics import pooled
 from uncial.nn.crnn import weights_of
@@ -190,7 +190,7 @@ class _Unit:
             evaluation.lines_per_cpu_second,
             len(evaluation.lines),
             sum(not line.raw.graphemes.errors for line in evaluation.lines),
-            tuple(pooled(line.raw.graphemes for line in page) for page in _pages(evaluation.lines)),
+            tuple(pooled(line.raw.graphemes for line in page) for page in by_page(evaluation.lines)),
             pooled(line.raw.words for line in evaluation.lines),
             tuple((round(float(row["seconds"]) / 60, 3), float(row["cer"])) for row in rows if row["cer"]),
             tuple(_example(line) for line in evaluation.lines[:: -(-len(evaluation.lines) // EXAMPLES)]),
@@ -244,14 +244,6 @@ def _words(lines: Sequence[Sample], folder: Path, model: Path | None, note: Call
         _put(folder.with_name(f"{WORDS}.left_out.tsv"), "".join(f"{id_}\t{why}\n" for id_, why in cut.left_out))
         convert(cut.words, folder, "archive")
     return read_samples([folder])
-
-
-def _pages(lines: Sequence[ReadLine]) -> list[list[ReadLine]]:
-    """Lines by the page they stand on, in the order of the first line of each."""
-    pages: dict[tuple[str, str, str], list[ReadLine]] = {}
-    for line in lines:
-        pages.setdefault((line.sample.collection, line.sample.document, line.sample.page), []).append(line)
-    return list(pages.values())
 
 
 def _example(line: ReadLine) -> tuple[str, str, str]:

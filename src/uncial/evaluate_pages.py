@@ -82,8 +82,7 @@ def evaluate_pages(
 
     Lines that are marked without a text, or of whose text the transcriber left some open, are left out, pieces of the
     same line too, together with the lines found there. What is read where nothing is marked counts as inserted, but in
-    the last of WAYS. Page
-    numbers and ids of texts have no place in the order of a page, so they are not judged there.
+    the last of WAYS. Page numbers and ids of texts have no place in the order of a page, so they are not judged there.
 
     Args:
         pages: of ground truth; those that cannot be used are left out.

@@ -84,6 +84,14 @@ class Rate:
         return self.counts.error_rate
 
 
+def by_page(lines: Iterable[ReadLine]) -> list[list[ReadLine]]:
+    """Lines by the page they stand on, in the order of the first line of each."""
+    pages: dict[tuple[str, str, str], list[ReadLine]] = {}
+    for line in lines:
+        pages.setdefault((line.sample.collection, line.sample.document, line.sample.page), []).append(line)
+    return list(pages.values())
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """How well some lines were read.
@@ -109,15 +117,13 @@ class Score:
     @classmethod
     def of(cls, lines: Iterable[ReadLine]) -> "Score":
         """Pool the edits of lines, and resample their pages for the intervals."""
-        pages: dict[tuple[str, str, str], list[ReadLine]] = {}
-        for line in lines:
-            pages.setdefault((line.sample.collection, line.sample.document, line.sample.page), []).append(line)
+        pages = by_page(lines)
 
         def rate(counts: Callable[[ReadLine], EditCounts]) -> Rate:
-            by_page = [pooled(map(counts, page)) for page in pages.values()]
-            return Rate(pooled(by_page), bootstrap_interval(by_page))
+            of_pages = [pooled(map(counts, page)) for page in pages]
+            return Rate(pooled(of_pages), bootstrap_interval(of_pages))
 
-        together = [line for page in pages.values() for line in page]
+        together = [line for page in pages for line in page]
         return cls(
             len(together),
             sum(not line.raw.graphemes.errors for line in together),

@@ -4,6 +4,7 @@ from typing import Any
 
 from rich.table import Table
 
+from uncial.evaluate_pages import WAYS
 from uncial.screen import console
 
 
@@ -18,7 +19,7 @@ def show_layout_rates(found: dict[str, Any]) -> None:
 
 def show_page_rates(found: dict[str, Any]) -> None:
     """CER of pages in each collection, and how much of it stands where no line should, or lacks."""
-    names = ("true lines", "found lines", "in order", "marked in order", "inserted", "deleted")
+    names = (*WAYS, "inserted", "deleted")
     table = Table("CER in %", *names, "graphemes", "s a page", box=None, pad_edge=False)
     for name, group in found["groups"].items():
         shown = (f"{100 * group[rate]:.2f}" for rate in names)
