@@ -115,7 +115,7 @@ def test_the_command_tells_each_collection() -> None:
     told = CliRunner().invoke(app, ["evaluate-pages", str(PAGES), "--split", "all", "--json"])
     assert told.exit_code == 0, told.output
     found = json.loads(told.stdout)
-    assert set(found["groups"]) == {"all", "all but incomplete", "pages"}
+    assert set(found["groups"]) == {"all", "pages"}
     assert set(WAYS) <= set(found["pages"]["pages/will"])
     table = CliRunner().invoke(app, ["evaluate-pages", str(PAGES), "--split", "all"])
     assert "true lines" in table.stdout

@@ -9,12 +9,12 @@ import pytest
 from commands import uncial
 from drawn_pages import scan_of, usual_page
 
-from uncial.errors import GroundTruthError
+from uncial.errors import ConfigError, GroundTruthError
 from uncial.evaluate_layout import evaluate_layout
 from uncial.evaluate_pages import evaluate_pages
 from uncial.formats.page_xml import write_page_xml
 from uncial.recognizer import Recognizer
-from uncial.sources.marked_pages import marked_pages
+from uncial.sources.marked_pages import grouped, marked_pages
 
 
 def put(file: Path, image: Path | None = None) -> Path:
@@ -108,3 +108,19 @@ def test_pages_none_of_which_can_be_used_are_an_error_that_tells_why(flawed: Pat
         evaluate_layout(pages, split="all")
     with pytest.raises(GroundTruthError, match=r"no page of split all has a text \(1 left out; .*cut.png"):
         evaluate_pages(pages, Recognizer.load(), split="all")
+
+
+def test_rates_are_told_of_all_of_each_collection_and_of_those_that_are_complete(flawed: Path) -> None:
+    pages = [replace(page, collection=name) for name in "ab" for page in marked_pages([flawed]) if not page.flaw]
+    assert list(grouped(pages, ())) == ["all", "a", "b"]
+    groups = grouped(pages, ["b", "b"])
+    assert list(groups) == ["all", "all but incomplete", "a", "b"]
+    assert groups["all but incomplete"] == groups["a"] == pages[:2] and groups["all"] == pages
+    assert list(grouped(pages, ["b", "a"])) == ["all", "a", "b"]
+    with pytest.raises(ConfigError, match="no page is of c; the collections are a, b"):
+        grouped(pages, ["a", "c"])
+
+
+def test_the_commands_tell_complete_collections_by_themselves(flawed: Path) -> None:
+    told = uncial("evaluate-layout", flawed, "--split", "all", "--finder", "projection", "--incomplete", "notes")
+    assert told.code == 2 and "no page is of notes" in told.told

@@ -207,7 +207,18 @@ def test_val_pages_are_never_learned_from(folder, tmp_path):
         train_layout(held_back, tmp_path / "none", TINY)
 
 
-def test_an_evaluation_pools_collections_and_tells_complete_ones_apart(folder):
+def test_an_evaluation_pools_collections(folder):
     found = evaluate_layout(marked_pages([folder]), finder="projection").plain()
-    assert found["groups"]["letters"] == found["groups"]["all"] == found["groups"]["all but incomplete"]
+    assert found["groups"]["letters"] == found["groups"]["all"]
     assert found["groups"]["all"]["true"] == 2 and list(found["pages"]) == ["letters/two"]
+
+
+def test_a_broken_page_is_left_out_of_training(folder, tmp_path):
+    pages = marked_pages([folder])
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no image")
+    pages += [replace(page, id="broken", image=broken) for page in pages if page.split == "train"]
+    told = []
+    train_layout(pages, tmp_path / "bundle", TINY, watch=told.append)
+    assert [note for note in told if note.startswith("left out: broken: ") and str(broken) in note] == told[:1]
+    assert load_layout(tmp_path / "bundle").provenance["pages"] == len(pages) // 2

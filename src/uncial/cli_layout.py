@@ -12,13 +12,22 @@ from uncial.cli_options import Backend, Json, Layout, Model, Split, needs_extra,
 
 if TYPE_CHECKING:
     from uncial.document import Failure
-    from uncial.sources.marked_pages import MarkedPage
 
 Pages = Annotated[
     list[Path],
     typer.Argument(
         metavar="PAGES",
         help="PAGE or ALTO files with their images beside them, or folders of these.",
+        show_default=False,
+    ),
+]
+
+Incomplete = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--incomplete",
+        metavar="COLLECTION",
+        help="Its marks leave out some of the writing; the others are told by themselves, too. May be repeated.",
         show_default=False,
     ),
 ]
@@ -56,6 +65,7 @@ def train_layout(
     from uncial.config import from_dict, merge
     from uncial.screen import show_note
     from uncial.sources import read_samples
+    from uncial.sources.marked_pages import marked_pages
 
     with needs_extra("train", "training", "torch", "onnx"):
         from uncial.checkpoint import begin_anew
@@ -66,17 +76,7 @@ def train_layout(
         begin_anew(out)  # now, since reading the lines may take long
     samples = read_samples(lines, "train") if lines else []
     with telling_what_is_kept(out):
-        print(run(usable_pages(data), out, config, lines=samples, start=start, resume=resume, watch=show_note))
-
-
-def usable_pages(data: Sequence[Path]) -> list["MarkedPage"]:
-    """The marked pages that can be used; the others are told."""
-    from uncial.document import Failure
-    from uncial.sources.marked_pages import marked_pages
-
-    pages = marked_pages(data)
-    tell_left_out([Failure(page.id, page.flaw) for page in pages if page.flaw])
-    return [page for page in pages if not page.flaw]
+        print(run(marked_pages(data), out, config, lines=samples, start=start, resume=resume, watch=show_note))
 
 
 def tell_left_out(pages: "Sequence[Failure]") -> None:
@@ -92,6 +92,7 @@ def evaluate_layout(
     layout: Layout = None,
     finder: Annotated[str, typer.Option(metavar="NAME", help="Line finder: network or projection.")] = "network",
     split: Annotated[Split, typer.Option(help="Which pages.")] = Split.val,
+    incomplete: Incomplete = None,
     as_json: Json = False,
 ) -> None:
     """Measure how well lines are found: baseline precision, recall and F1 (READ-BAD, Grüning et al. 2018)."""
@@ -100,7 +101,7 @@ def evaluate_layout(
     from uncial.sources.marked_pages import marked_pages
 
     evaluation = run(marked_pages(data), finder=finder, bundle=layout, split=split.value)
-    found: dict[str, Any] = evaluation.plain()
+    found: dict[str, Any] = evaluation.plain(incomplete or ())
     tell_left_out(evaluation.left_out)
     if as_json:
         print(json.dumps(found, ensure_ascii=False, indent=1))
@@ -113,6 +114,7 @@ def evaluate_pages(
     model: Model = None,
     layout: Layout = None,
     split: Annotated[Split, typer.Option(help="Which pages.")] = Split.val,
+    incomplete: Incomplete = None,
     backend: Backend = "auto",
     as_json: Json = False,
 ) -> None:
@@ -130,5 +132,5 @@ def evaluate_pages(
     with reading_bar("pages") as progress:
         evaluation = run(pages, recognizer, split=split.value, progress=progress)
     tell_left_out(evaluation.left_out)
-    found = evaluation.plain()
+    found = evaluation.plain(incomplete or ())
     print(json.dumps(found, ensure_ascii=False, indent=1)) if as_json else show_page_rates(found)

@@ -1,7 +1,7 @@
 """Measure how well lines are found on pages whose lines are known."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,7 @@ from uncial.document import Failure
 from uncial.errors import GroundTruthError
 from uncial.layout import DEFAULT, find_lines
 from uncial.layout_metrics import BaselineCounts, count_baselines
-from uncial.sources.marked_pages import MarkedPage, opened
-
-INCOMPLETE = ("hooker_en", "poilus_fr", "timeus_fr")  # collections that leave out notes, stamps or print
+from uncial.sources.marked_pages import MarkedPage, grouped, opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +30,15 @@ class LayoutEvaluation:
     pages: tuple[PageFound, ...]
     left_out: tuple[Failure, ...] = ()
 
-    def pooled(self) -> dict[str, BaselineCounts]:
-        """Counts of all pages, of those whose ground truth is complete, and of each collection."""
-        groups: dict[str, BaselineCounts] = {"all": BaselineCounts(), "all but incomplete": BaselineCounts()}
-        for page in self.pages:
-            names = ["all", page.collection]
-            names += [] if page.collection in INCOMPLETE else ["all but incomplete"]
-            for name in names:
-                groups[name] = groups.get(name, BaselineCounts()) + page.counts
-        return groups
+    def plain(self, incomplete: Collection[str] = ()) -> dict[str, Any]:
+        """As plain values for JSON: rates of each of the groups that `grouped` makes.
 
-    def plain(self) -> dict[str, Any]:
-        """As plain values for JSON."""
+        Raises:
+            ConfigError: no page is of one of the incomplete collections.
+        """
+        groups = grouped(self.pages, incomplete)
         return {
-            "groups": {name: rates(counts) for name, counts in self.pooled().items()},
+            "groups": {name: rates(sum((p.counts for p in some), BaselineCounts())) for name, some in groups.items()},
             "pages": {page.id: rates(page.counts) | {"seconds": round(page.seconds, 3)} for page in self.pages},
             "left out": {page.id: page.reason for page in self.left_out},
         }

@@ -7,7 +7,7 @@ and what shows of the facing page, and reading these is no error.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,12 +16,12 @@ from rapidfuzz.distance import Levenshtein
 
 from uncial.document import Failure, Line, Page
 from uncial.errors import GroundTruthError
-from uncial.evaluate_layout import INCOMPLETE, first_of
+from uncial.evaluate_layout import first_of
 from uncial.geometry import area, length
 from uncial.layout_metrics import lying_on
 from uncial.metrics import EditCounts, count_edits, pooled
 from uncial.recognizer import Recognizer
-from uncial.sources.marked_pages import MarkedPage, opened
+from uncial.sources.marked_pages import MarkedPage, grouped, opened
 from uncial.text import graphemes, reading_text
 
 NEAR = 0.5  # of a line's height: from where one piece of a line ends to where the next one begins there is less
@@ -58,14 +58,14 @@ class PagesEvaluation:
     pages: tuple[PageRead, ...]
     left_out: tuple[Failure, ...] = ()
 
-    def plain(self) -> dict[str, Any]:
-        """As plain values for JSON: CER in each of WAYS, of all pages, of the complete ones and of each collection."""
-        complete = [page for page in self.pages if page.collection not in INCOMPLETE]
-        groups: dict[str, Sequence[PageRead]] = {"all": self.pages, "all but incomplete": complete}
-        for name in sorted({page.collection for page in self.pages}):
-            groups[name] = [page for page in self.pages if page.collection == name]
+    def plain(self, incomplete: Collection[str] = ()) -> dict[str, Any]:
+        """As plain values for JSON: CER in each of WAYS, of each of the groups that `grouped` makes.
+
+        Raises:
+            ConfigError: no page is of one of the incomplete collections.
+        """
         return {
-            "groups": {name: _rates(pages) for name, pages in groups.items() if pages},
+            "groups": {name: _rates(pages) for name, pages in grouped(self.pages, incomplete).items()},
             "pages": {page.id: _rates([page]) | {"left out": list(page.left_out)} for page in self.pages},
             "left out": {page.id: page.reason for page in self.left_out},
         }

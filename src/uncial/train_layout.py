@@ -20,7 +20,9 @@ from torch import Tensor
 from uncial import checkpoint
 from uncial.checkpoint import Course
 from uncial.config import DEFAULT, to_dict
+from uncial.document import Failure, Page
 from uncial.errors import GroundTruthError
+from uncial.image_file import Gray
 from uncial.layout.bundle import SHIPPED, LayoutBundle, load_layout, save_layout
 from uncial.nn.crnn import fastest_autocast
 from uncial.nn.layout_composed import Marked, composed, cropped, side_by_side
@@ -29,7 +31,7 @@ from uncial.nn.layout_net import LayoutNet, layout_loss
 from uncial.nn.layout_targets import drawn_lines, varied
 from uncial.nn.learner import move_average, one_cycle
 from uncial.sources import Sample, split_of
-from uncial.sources.marked_pages import MarkedPage
+from uncial.sources.marked_pages import MarkedPage, opened
 
 Watch = Callable[[str], None]
 SETTLING_PAGES = 24  # by which the normalisations of a bundle's network are set
@@ -91,7 +93,7 @@ def train_layout(
     """Train on the pages of split train and write the layout bundle.
 
     Args:
-        pages: of ground truth; those of other splits are not touched.
+        pages: of ground truth; those of other splits are not touched, those that cannot be used are left out.
         out: folder of the bundle; the checkpoint goes into `<out>.run` beside it.
         config: all settings.
         lines: of which pages are composed; those of other splits are not touched.
@@ -111,7 +113,10 @@ def train_layout(
     if not resume:
         checkpoint.begin_anew(out)
     begun = None if start is None or resume else load_layout(start)
-    learned = [_opened(page, config.size) for page in pages if page.split == "train"]
+    left_out: list[Failure] = []
+    learned = [_smaller(gray, marked, config.size) for _, gray, marked in opened(pages, "train", left_out)]
+    for page in left_out:
+        watch(f"left out: {page.id}: {page.reason}")
     if not learned:
         raise GroundTruthError("no page of split train to learn from; name pages that are not held back")
     if config.threads:
@@ -161,9 +166,8 @@ class LearnedPages:
         return cropped(page, rng) if share > 1 - self.config.pairs - self.config.crops else page
 
 
-def _opened(page: MarkedPage, size: int) -> Marked:
+def _smaller(gray: Gray, marked: Page, size: int) -> Marked:
     """The page, at most a third larger than it is learned from, and its lines."""
-    gray, marked = page.open()
     lines = drawn_lines(marked)
     scale = 1.3 * size / max(gray.shape)
     if scale < 1:

@@ -5,12 +5,13 @@ of a folder below the one that was given, and else the page belongs to train.
 """
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from uncial.document import Failure, Page
-from uncial.errors import GroundTruthError, ImageError
+from uncial.errors import ConfigError, GroundTruthError, ImageError
 from uncial.formats.page_file import PAGE_FILES, fitted, image_beside, read_page_file
 from uncial.formats.xml_files import free_name, root_of
 from uncial.image_file import Gray, load_image
@@ -79,7 +80,10 @@ def marked_pages(paths: Sequence[Path]) -> list[MarkedPage]:
 
 
 def opened(
-    pages: Sequence[MarkedPage], split: str, left_out: list[Failure], progress: Callable[[int, int], None]
+    pages: Sequence[MarkedPage],
+    split: str,
+    left_out: list[Failure],
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[tuple[MarkedPage, Gray, Page]]:
     """Open the pages of a split one after the other; what cannot be used does not stop the others.
 
@@ -103,6 +107,39 @@ def opened(
         else:
             yield page, gray, truth
         progress(done, len(chosen))
+
+
+class OfCollection(Protocol):
+    """Something that knows which collection it belongs to."""
+
+    @property
+    def collection(self) -> str:
+        """Name of the collection."""
+
+
+P = TypeVar("P", bound=OfCollection)
+
+
+def grouped(pages: Sequence[P], incomplete: Collection[str]) -> dict[str, list[P]]:
+    """Pages by what their rates are told for.
+
+    Args:
+        pages: in any order.
+        incomplete: collections whose marks leave out some of the writing, so that finding it looks like an error.
+
+    Returns:
+        "all"; "all but incomplete", where some are incomplete and some are not; and each collection, by name.
+
+    Raises:
+        ConfigError: no page is of one of the incomplete collections.
+    """
+    names = sorted({page.collection for page in pages})
+    if unknown := sorted(set(incomplete) - set(names)):
+        raise ConfigError(f"incomplete: no page is of {', '.join(unknown)}; the collections are {', '.join(names)}")
+    groups = {"all": list(pages)}
+    if incomplete and len(set(incomplete)) < len(names):
+        groups["all but incomplete"] = [page for page in pages if page.collection not in incomplete]
+    return groups | {name: [page for page in pages if page.collection == name] for name in names}
 
 
 def _page(file: Path, root: Path) -> MarkedPage | None:
