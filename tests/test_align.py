@@ -1,3 +1,4 @@
+from importlib import import_module
 from itertools import groupby, product
 
 import numpy as np
@@ -57,3 +58,16 @@ def test_one_text_too_long_among_others_is_named():
 def test_no_lines_give_no_spans():
     assert align_all([], []) == []
     assert align_all([posteriors(0, 9, 3), np.zeros((0, 3))], [(), ()]) == [[], []]
+
+
+def test_long_lines_are_laid_fewer_at_once(monkeypatch):
+    lines = [posteriors(n, 40, 6) for n in range(9)]
+    texts = [(1, 2, 3)] * 9
+    wanted, counts, alignment = align_all(lines, texts), [], import_module("uncial.decoders.align")
+    paths = alignment._paths
+    monkeypatch.setattr(alignment, "_paths", lambda some, told: counts.append(len(some)) or paths(some, told))
+    for cells, together in ((40 * 7 * 4, 4), (1, 1)):
+        monkeypatch.setattr(alignment, "CELLS", cells)
+        counts.clear()
+        assert align_all(lines, texts) == wanted
+        assert max(counts) == together and sum(counts) == 9

@@ -83,6 +83,17 @@ def test_what_is_no_arpa_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.arpa").write_text("\\data\\\n\\1-grams:\n-1 a b c\n", encoding="utf-8")
     with pytest.raises(BundleError, match="holds no 1 words"):
         load_arpa(tmp_path / "x.arpa", GRAPHEMES)
+    for wrong in ("nan", "inf"):
+        (tmp_path / "x.arpa").write_text(BY_HAND.replace("-99", wrong), encoding="utf-8")
+        with pytest.raises(BundleError, match="is no logarithm"):
+            load_arpa(tmp_path / "x.arpa", GRAPHEMES)
+
+
+def test_minus_infinity_is_no_outcome_as_minus_99_is(tmp_path: Path) -> None:
+    (tmp_path / "x.arpa").write_text(BY_HAND, encoding="utf-8")
+    (tmp_path / "y.arpa").write_text(BY_HAND.replace("-99", "-inf"), encoding="utf-8")
+    one, other = (load_arpa(tmp_path / f"{name}.arpa", GRAPHEMES)[0] for name in "xy")
+    assert one.score([2, 3, 1]) == other.score([2, 3, 1])
 
 
 def test_an_order_too_high_for_the_alphabet_is_refused(tmp_path: Path) -> None:

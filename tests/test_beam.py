@@ -3,7 +3,7 @@ from itertools import groupby, product
 import numpy as np
 import pytest
 
-from uncial.decoders.beam import BeamConfig, beam_search, bonuses
+from uncial.decoders.beam import BeamConfig, Hypothesis, beam_search, bonuses
 from uncial.decoders.best_path import best_path
 from uncial.decoders.reading import Decoded
 from uncial.decoding import weighed
@@ -112,3 +112,11 @@ def test_without_a_language_model_the_beam_is_never_less_likely_than_best_path()
 
 def test_a_line_without_time_steps_is_empty():
     assert beam_search([np.zeros((0, 4), np.float32)])[0][0].classes == ()
+
+
+def test_bonuses_make_up_no_text_where_the_blank_is_likeliest_everywhere():
+    log_probs = np.log(np.full((60, 5), 0.09, np.float32))
+    log_probs[:, 0] = np.log(0.64)
+    assert beam_search([log_probs], config=BeamConfig(weight=0, bonus=3.0)) == [[Hypothesis((), 0.0)]]
+    log_probs[30] = np.log([0.1, 0.6, 0.1, 0.1, 0.1])
+    assert 1 in beam_search([log_probs], config=BeamConfig(weight=0, bonus=3.0))[0][0].classes

@@ -11,10 +11,10 @@ from drawn_samples import SMALL, samples, settings
 
 from uncial.bundle import load_bundle
 from uncial.config import from_dict
+from uncial.decoders import steps_needed
 from uncial.errors import ConfigError
 from uncial.nn.batches import BatchMaker
 from uncial.nn.bigrams import BigramHead, frequent_bigrams
-from uncial.nn.ctc import steps_needed
 from uncial.nn.learner import Learner
 from uncial.nn.parallel import Ranks
 from uncial.train import train

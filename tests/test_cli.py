@@ -70,7 +70,7 @@ def test_an_interruption_ends_with_130_and_a_line_on_what_is_kept(
         raise KeyboardInterrupt
 
     folder = write_pairs(tmp_path / "pairs", drawn_lines)
-    monkeypatch.setattr(Recognizer, "read_lines", interrupt)
+    monkeypatch.setattr(Recognizer, "try_lines", interrupt)
     ran = uncial("read", "-m", tiny_bundle.path, folder, "-o", tmp_path / "out.txt")
     assert ran.code == 130
     assert ran.told.strip() == "uncial: interrupted; nothing was written"

@@ -11,6 +11,7 @@ from commands import uncial, write_pairs
 from conftest import TEXTS, DrawnLine
 from written_lines import Row, samples_of
 
+from uncial.alphabet import Alphabet
 from uncial.bundle import Bundle, add_decoding, load_bundle
 from uncial.language import read_texts
 from uncial.ngram_file import load_ngrams
@@ -150,10 +151,21 @@ def test_an_evaluation_tells_how_far_confidences_are_off(
 ) -> None:
     add_decoding(bundle, {}, (4.0, 0.0))
     folder = write_pairs(tmp_path / "lines", drawn_lines, repeat=5)
-    ran = uncial("evaluate", folder, "-m", bundle.path, "--quality", "fast", "--json", "--report", tmp_path / "r.html")
+    ran = uncial(
+        "evaluate", folder, "-m", bundle.path, "--quality", "balanced", "--json", "--report", tmp_path / "r.html"
+    )
     found = json.loads(ran.out)
-    assert found["about"]["quality"] == "fast"
+    assert found["about"]["quality"] == "balanced"
     told = found["calibration"]
     assert told["error"] > told["error_before"] + 0.05  # all is right, so this is too modest
     assert sum(some["lines"] for some in told["bins"]) == found["lines"] == 20
     assert "Before calibration it was off by" in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+def test_marks_of_any_script_belong_to_the_letter_before_them(tmp_path: Path) -> None:
+    alphabet = Alphabet((" ", "a", "b", "q\u1dd1", "\u05e9\u05b8"))
+    words = "q\u1dd1 ab \u05e9\u05b8b " * 20
+    (tmp_path / "one.txt").write_text(f"{words}\nab ba\n", encoding="utf-8")
+    (text,) = read_texts([tmp_path / "one.txt"], alphabet, 1.0)
+    assert alphabet.size not in {class_ for line in text.lines for class_ in line.tolist()}
+    assert " ".join(alphabet.decode(line) for line in text.lines) == f"{words}ab ba"

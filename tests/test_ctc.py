@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from uncial.alphabet import BLANK
-from uncial.decoders import best_path
-from uncial.nn.ctc import ctc_loss, steps_needed
+from uncial.decoders import best_path, steps_needed
+from uncial.nn.ctc import ctc_loss
 
 
 def spelled(path: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,6 +1,6 @@
 import pytest
 
-from uncial.document import GraphemeSpan, Line, Page, Region, Transcript
+from uncial.document import GraphemeSpan, Line, Page, Region, Transcript, merged
 from uncial.geometry import Box
 
 
@@ -62,3 +62,9 @@ def test_what_has_no_extent_or_no_id_of_its_own_cannot_be_made() -> None:
         Page("p.png", 0, 50)
     with pytest.raises(ValueError, match="r0 stands for two things"):
         Page("p.png", 9, 9, (Region("r0", BOX, ()), Region("r0", BOX, ())))
+
+
+def test_readings_that_became_equal_are_one_and_the_first_stays_first() -> None:
+    told = merged([("cat", 0.2), ("car", 0.1), ("cot", 0.3), ("car", 0.4)])
+    assert told == (("cat", 0.2), ("car", 0.5), ("cot", 0.3))
+    assert merged([]) == ()

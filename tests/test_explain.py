@@ -10,9 +10,11 @@ import torch
 from conftest import DrawnLine
 from test_every_network_part import ALPHABET, MIXES, name
 
+from uncial.alphabet import Alphabet
 from uncial.architecture import CRNNConfig
 from uncial.bundle import Bundle
-from uncial.explain import explain
+from uncial.document import GraphemeSpan, Transcript
+from uncial.explain import explain, letter_places
 from uncial.explanation import ConvolutionLayer, Explanation
 from uncial.lineimage import ink, line_image
 from uncial.nn.crnn import CRNN
@@ -235,3 +237,11 @@ def test_a_line_without_writing_is_explained_too(tiny_bundle: Bundle) -> None:
     empty = explain(tiny_bundle, np.full((64, 120), 255, np.uint8))
     assert empty.transcript.text == ""
     assert empty.letters == ()
+
+
+def test_a_letter_that_its_text_does_not_keep_has_its_place(tiny_bundle: Bundle) -> None:
+    odd = replace(tiny_bundle, alphabet=Alphabet(("a", " \u0303")))  # `normalise` takes the space away
+    spans = tuple(GraphemeSpan(g, n, n + 1, 0.9, (), n, n + 1.0) for n, g in enumerate(("a", " \u0303", "a")))
+    transcript = Transcript("a \u0303a", 0.9, spans)
+    places = letter_places(odd, transcript, np.full((3, 3), 1 / 3, np.float32))
+    assert [place.class_ for place in places] == [1, 2, 1]

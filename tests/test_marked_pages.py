@@ -1,5 +1,6 @@
 """Page files in the folders that programs export them into: collections, splits, and what cannot be used."""
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from drawn_pages import scan_of, usual_page
 from uncial.errors import ConfigError, GroundTruthError
 from uncial.evaluate_layout import evaluate_layout
 from uncial.evaluate_pages import evaluate_pages
+from uncial.formats.page_file import read_page_file
 from uncial.formats.page_xml import write_page_xml
 from uncial.recognizer import Recognizer
 from uncial.sources.marked_pages import grouped, marked_pages
@@ -124,3 +126,27 @@ def test_rates_are_told_of_all_of_each_collection_and_of_those_that_are_complete
 def test_the_commands_tell_complete_collections_by_themselves(flawed: Path) -> None:
     told = uncial("evaluate-layout", flawed, "--split", "all", "--finder", "projection", "--incomplete", "notes")
     assert told.code == 2 and "no page is of notes" in told.told
+
+
+@pytest.mark.parametrize(("place", "name"), [("", "letters/page/"), ("letters/", "page/"), ("letters/page/", "")])
+def test_the_table_of_splits_may_lie_in_any_folder_above_a_page(tmp_path: Path, place: str, name: str) -> None:
+    for page in "abc":
+        put(tmp_path / "letters" / "page" / f"{page}.xml")
+    table = tmp_path / place / "SOURCES.tsv"
+    rows = "".join(f"{name}{page}.png\t{split}\n" for page, split in (("a", "Test"), ("b", "validation"), ("c", "")))
+    table.write_text(f"\ufefffile\tsplit\n{rows}", encoding="utf-8")  # as spreadsheets write it
+    assert [page.split for page in marked_pages([tmp_path / "letters"])] == ["test", "val", "train"]
+    table.write_text(f"file\tsplit\n{name}a.png\ttets\n", encoding="utf-8")
+    with pytest.raises(GroundTruthError, match="is of split 'tets', which is none; write train, val or test"):
+        marked_pages([tmp_path / "letters"])
+    table.write_bytes("file\tsplit\té\n".encode("latin-1"))
+    with pytest.raises(GroundTruthError, match=r"SOURCES.tsv: cannot be read as text .*save it as UTF-8"):
+        marked_pages([tmp_path / "letters"])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_a_page_file_whose_name_is_no_utf_8_is_read(tmp_path: Path) -> None:
+    file = put(tmp_path / "a.xml")
+    odd = tmp_path / os.fsdecode(b"caf\xe9.xml")
+    file.rename(odd)
+    assert len(read_page_file(odd).lines) == len(usual_page().lines)

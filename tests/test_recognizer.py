@@ -12,7 +12,8 @@ from uncial.decoders import DecodedSpan
 from uncial.errors import BundleError, ConfigError, ImageError
 from uncial.ngram_estimate import Counts, estimate
 from uncial.ngram_file import to_bytes
-from uncial.recognizer import Recognizer, confidence, peak_posteriors
+from uncial.recognizer import Recognizer, peak_posteriors
+from uncial.reliability import confidence
 
 
 @pytest.fixture(scope="module")
@@ -178,11 +179,19 @@ def test_calibration_changes_confidences_and_nothing_else(
 ) -> None:
     shutil.copytree(tiny_bundle.path, tmp_path / "bundle")
     add_decoding(load_bundle(tmp_path / "bundle"), {}, (2.0, -1.0))
-    plain, told = (
-        Recognizer.load(path).read_lines(d.image for d in drawn_lines)
-        for path in (tiny_bundle.path, tmp_path / "bundle")
-    )
-    for a, b in zip(plain, told, strict=True):
-        assert (a.text, a.confidence) == (b.text, b.uncalibrated)
-        assert b.confidence < a.confidence
-        assert a.spans == b.spans
+    for quality in ("balanced", "fast"):
+        plain, told = (
+            Recognizer.load(path, quality=quality).read_lines(d.image for d in drawn_lines)
+            for path in (tiny_bundle.path, tmp_path / "bundle")
+        )
+        for a, b in zip(plain, told, strict=True):
+            assert (a.text, a.confidence) == (b.text, b.uncalibrated)
+            assert b.confidence < a.confidence if quality == "balanced" else b.confidence == a.confidence
+            assert a.spans == b.spans
+
+
+@pytest.mark.parametrize("quality", ["fast", "balanced", "best"])
+def test_paper_without_writing_is_empty_with_the_shipped_model(quality: str) -> None:
+    paper = np.random.default_rng(1).normal(215, 4, (64, 1000)).astype(np.uint8)
+    sheets = [np.full((64, 1000), 255, np.uint8), np.full((64, 400), 200, np.uint8), paper]
+    assert [line.text for line in Recognizer.load(quality=quality).read_lines(sheets)] == ["", "", ""]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -184,6 +185,12 @@ def test_boundaries_far_thinner_than_the_others_are_widened() -> None:
     assert (min(y for _, y in wide.boundary), max(y for _, y in wide.boundary)) == (400 - 51, 400 + 21)
 
 
+def test_a_baseline_of_two_equal_points_is_none() -> None:
+    tall = WrittenLine("", "", ((20, 100), (500, 100)), ((20, 60), (500, 60), (500, 120), (20, 120)))
+    (line,) = widened([replace(tall, baseline=((20, 100), (20, 100)))])
+    assert not line.flaw and line.boundary == tall.boundary
+
+
 def test_baselines_alone_tell_the_height_by_their_distance() -> None:
     lines = widened([WrittenLine("", "", ((0, y), (500, y))) for y in (100, 180, 260, 340)])
     assert {round(max(y for _, y in line.boundary) - min(y for _, y in line.boundary)) for line in lines} == {96}
@@ -193,7 +200,11 @@ def test_lines_of_the_same_id_are_numbered(tmp_path: Path, drawn_lines: Lines) -
     samples = samples_of(
         tmp_path, drawn_lines, page_xml(one_line(drawn_lines) * 2 + one_line(drawn_lines).replace("l0", ""))
     )
-    assert [s.id for s in samples] == [f"letters/sheet/{name}" for name in ("l0", "line-2", "line-3")]
+    assert [s.id for s in samples] == [f"letters/sheet/{name}" for name in ("l0", "l0_2", "line-3")]
+    named = one_line(drawn_lines).replace("l0", "line-2") + one_line(drawn_lines).replace("l0", "")
+    assert [s.id for s in samples_of(tmp_path, drawn_lines, page_xml(named))] == [
+        f"letters/sheet/{name}" for name in ("line-2", "line-2_2")
+    ]
 
 
 NO_PAGES = {

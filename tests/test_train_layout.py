@@ -13,7 +13,7 @@ from uncial import train_layout as training
 from uncial.atomic import aside
 from uncial.bundle import SHIPPED
 from uncial.document import Line, Page, Region
-from uncial.errors import BundleError, ConfigError, GroundTruthError, StorageError
+from uncial.errors import BundleError, ConfigError, GroundTruthError, ImageError, StorageError
 from uncial.evaluate_layout import evaluate_layout
 from uncial.formats.page_xml import write_page_xml
 from uncial.layout.bundle import GRAPH, save_layout
@@ -192,13 +192,33 @@ def test_pages_are_composed_of_train_lines_cut_and_laid_side_by_side_as_the_shar
     shapes = {}
     for share in ("composed", "pairs", "crops"):
         shares = {"composed": 0.0, "pairs": 0.0, "crops": 0.0} | {share: 1.0}
-        pages = LearnedPages(marked, lines, replace(TINY, **shares))
+        pages = LearnedPages(marked, lines, replace(TINY, **shares), print)
         shapes[share] = [pages.drawn(rng)[0].shape for _ in range(5)]
     assert all(high == TINY.size for high, _ in shapes["composed"])
     assert shapes["pairs"] == [(120, 240)] * 5
     assert all(high < 120 and wide < 120 for high, wide in shapes["crops"])
     with pytest.raises(ValueError, match="shares"):
         replace(TINY, composed=0.9, pairs=0.2)
+
+
+def test_lines_that_cannot_be_read_are_told_once_and_others_take_their_place(tmp_path):
+    gray = np.full((40, 200), 255, np.uint8)
+    cv2.line(gray, (5, 20), (195, 20), 0, 3)
+
+    class Broken:
+        def image(self, name):
+            raise ImageError(f"{name}: cannot be decoded")
+
+    lines = [Sample(f"t/{n}", "x", "t", "d", "p", "train", Broken() if n < 9 else Drawn(gray)) for n in range(40)]
+    told = []
+    pages = LearnedPages([(gray, [])], lines, replace(TINY, composed=1.0, pairs=0.0, crops=0.0), told.append)
+    for seed in range(20):
+        pages.drawn(np.random.default_rng(seed))
+    assert sorted(told) == [f"left out: t/{n}: cannot be decoded" for n in range(9)]
+    with pytest.raises(ImageError):
+        LearnedPages([(gray, [])], lines[:9] * 3, replace(TINY, composed=1.0, pairs=0.0, crops=0.0), print).drawn(
+            np.random.default_rng(1)
+        )
 
 
 def test_val_pages_are_never_learned_from(folder, tmp_path):

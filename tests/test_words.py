@@ -45,3 +45,14 @@ def test_words_without_a_language_model_or_that_nobody_can_spell_are_refused() -
         told(None, ["Ann"], ALPHABET)
     with pytest.raises(ConfigError, match="none of the 2 words"):
         told(MODEL, ["Ω", "Ψ"], ALPHABET)
+
+
+def test_words_are_expected_of_an_alphabet_without_a_space_too() -> None:
+    words = ["kim", "lou", "max", "ulf"]
+    alphabet = Alphabet.from_texts(["".join(words)])
+    model = estimate(
+        Counts.of([alphabet.encode(text) for text in ("mukifl", "oxaluk", "fimolu")] * 3, 4, alphabet.size)
+    )
+    expecting = told(model, words, alphabet)
+    for word in words:
+        assert expecting.score(alphabet.encode(word)) > model.score(alphabet.encode(word)) + 0.5

@@ -6,7 +6,7 @@ The reader is honest: it knows nothing but the pixels. What it is to misread is 
 import csv
 import io
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,15 +45,15 @@ class PixelReader:
     confidence: float = 0.9
     calls: list[int] = field(default_factory=list)
 
-    def read_lines(self, images: Iterable[NDArray[np.uint8]]) -> list[Transcript]:
-        """As `Recognizer.read_lines`; an image of one pixel's width is refused."""
+    def try_lines(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[Transcript | ImageError]:
+        """As `Recognizer.try_lines`; an image of one pixel's width is refused."""
         waiting = list(images)
         self.calls.append(len(waiting))
-        return [self._read(image, number) for number, image in enumerate(waiting, start=1)]
+        return map(self._read, waiting)
 
-    def _read(self, image: NDArray[np.uint8], number: int) -> Transcript:
+    def _read(self, image: NDArray[np.uint8]) -> Transcript | ImageError:
         if image.shape[1] == 1:
-            raise ImageError(f"line image {number}: the image is one pixel wide; cut the line again")
+            return ImageError("the image is one pixel wide; cut the line again")
         row = image[0].tolist()
         text = bytes(row[: row.index(END)]).decode()
         return Transcript("".join(self.mistakes.get(letter, letter) for letter in text), self.confidence)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from uncial.document import Failure, Line, Page, Region, Transcript
+from uncial.document import Failure, Line, Page, Region, Transcript, merged
 from uncial.errors import ConfigError, ImageError, UncialError
 from uncial.formats import FORMATS
 from uncial.formats.page_file import fitted, image_beside, marked_page
@@ -16,11 +16,9 @@ from uncial.formats.plain import told_readings
 from uncial.geometry import Box
 from uncial.image_file import is_folder, load_image
 from uncial.layout import is_strip, shows_line
-from uncial.lineimage import line_image
 from uncial.recognizer import Recognizer
-from uncial.scan import SUFFIXES, Scan, open_scans
+from uncial.scan import STDIN, SUFFIXES, Scan, open_scans
 
-STDIN = "-"
 LINES_AT_ONCE = 64  # line images held in memory together; they are read sooner beside their like
 
 
@@ -269,28 +267,16 @@ def page_of(reading: Reading) -> tuple[Page, Scan]:
 
 
 def _lines(recognizer: Recognizer, scans: Sequence[Scan], task: Task) -> Iterator[Reading]:
-    """Line images read together; what is no line image is known before, so that it does not stop those beside it."""
-    flaws: dict[int, str] = {}
-    for n, scan in enumerate(scans):
-        try:
-            line_image(scan.gray, recognizer.bundle.line_image)
-        except ImageError as error:
-            flaws[n] = f"{scan.name}: {error}"
-    good = [n for n in range(len(scans)) if n not in flaws]
-    read = dict(zip(good, recognizer.read_lines(scans[n].gray for n in good), strict=True))
-    for n, scan in enumerate(scans):
-        if n in flaws:
-            yield Reading(scan.name, Failure(scan.name, flaws[n]), scan)
+    """Line images read together; what is no line image does not stop those beside it."""
+    for scan, read in zip(scans, recognizer.try_lines(scan.gray for scan in scans), strict=True):
+        if isinstance(read, ImageError):
+            yield Reading(scan.name, Failure(scan.name, f"{scan.name}: {read}"), scan)
         else:
-            yield Reading(scan.name, _as_word(read[n]) if task.shows == "word" else read[n], scan)
+            yield Reading(scan.name, _as_word(read) if task.shows == "word" else read, scan)
 
 
 def _as_word(transcript: Transcript) -> Transcript:
     """The transcript of one word: without the spaces that the network saw between its letters."""
     spans = tuple(span for span in transcript.spans if not span.grapheme.isspace())
-    shares: dict[str, float] = {}  # readings that differ in spaces only are one
-    for other, share in transcript.readings:
-        word = other.replace(" ", "")
-        shares[word] = min(1.0, shares.get(word, 0.0) + share)
-    text = "".join(span.grapheme for span in spans)
-    return replace(transcript, text=text, spans=spans, readings=tuple(shares.items()))
+    readings = merged((text.replace(" ", ""), share) for text, share in transcript.readings)
+    return replace(transcript, text="".join(span.grapheme for span in spans), spans=spans, readings=readings)

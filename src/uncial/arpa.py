@@ -102,6 +102,14 @@ def _values(ngrams: Iterable[int], of: _Table) -> Floats:
     return np.array([of.get(ngram, 0.0) for ngram in sorted(ngrams)], np.float32)
 
 
+def _logarithm(written: str) -> float:
+    """A log10; minus infinity is as good as NEVER."""
+    value = float(written)
+    if not value < math.inf:
+        raise ValueError(f"{written!r} is no logarithm of a probability")
+    return max(value, NEVER)
+
+
 def _parsed(lines: Iterable[str]) -> list[list[tuple[list[str], float, float]]]:
     """The rows of each length: words, log10 of the probability and of the back-off; of length 0 there is none."""
     found: list[list[tuple[list[str], float, float]]] = [[]]
@@ -117,7 +125,8 @@ def _parsed(lines: Iterable[str]) -> list[list[tuple[list[str], float, float]]]:
             length = len(found) - 1
             if len(words) not in (length, length + 1):
                 raise ValueError(f"{line.strip()!r} holds no {length} words")
-            found[-1].append((words[:length], float(log_prob), float(words[length]) if len(words) > length else 0.0))
+            share = _logarithm(words[length]) if len(words) > length else 0.0
+            found[-1].append((words[:length], _logarithm(log_prob), share))
     if not begun or len(found) < 2:
         raise ValueError("it has no n-grams")
     return found

@@ -56,7 +56,13 @@ def read(
     quality: HowWell = Quality.auto,
     decoder: HowDecoded = None,
     n_best: Annotated[
-        int, typer.Option("--n-best", metavar="N", min=1, help="Likeliest readings told of each line, in JSON.")
+        int,
+        typer.Option(
+            "--n-best",
+            metavar="N",
+            min=1,
+            help="Likeliest readings told of each line, in JSON; at most as many as the search keeps.",
+        ),
     ] = 1,
     backend: Backend = "auto",
     words: Words = None,

@@ -116,6 +116,8 @@ class Decoding:
         """By which factor a line is looked at wider, after a first look; 0: one look is enough."""
         height, width = line.shape
         graphemes = len(decoded.readings[0].classes)
+        if not graphemes:
+            return 0.0
         return self._quality.dense if width < DENSE * self._stretch * height * graphemes else self._quality.view
 
 
@@ -130,7 +132,7 @@ def told(model: NGrams | None, words: Sequence[str], alphabet: Alphabet) -> NGra
     known = [alphabet.encode(word) for word in words if not alphabet.missing(word)]
     if not any(known):
         raise ConfigError(f"none of the {len(words):,} words can be spelt with the bundle's graphemes (uncial model)")
-    space = alphabet.graphemes.index(" ") + 1 if " " in alphabet.graphemes else EDGE
+    space = alphabet.graphemes.index(" ") + 1 if " " in alphabet.graphemes else None
     return knowing(model, known, space)
 
 

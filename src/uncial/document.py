@@ -5,7 +5,7 @@ of a page (`line_cut.Strip`, which tells where on the page they lie); origin is 
 pixels, origin top left, y down.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from uncial.geometry import Points
@@ -66,6 +66,15 @@ class Transcript:
         """Check the range of the confidence."""
         if not 0 <= self.confidence <= 1:
             raise ValueError(f"a confidence lies in [0, 1], not {self.confidence}")
+
+
+def merged(readings: Iterable[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
+    """Texts with their shares, each text once; the first stays the first, behind it the largest share comes first."""
+    shares: dict[str, float] = {}
+    for text, share in readings:
+        shares[text] = min(1.0, shares.get(text, 0.0) + share)
+    told = list(shares.items())
+    return (*told[:1], *sorted(told[1:], key=lambda reading: -reading[1]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,8 @@ Image = NDArray[np.uint8]
 class LineReader(Protocol):
     """What is evaluated: `recognizer.Recognizer`, or anything that reads like it."""
 
-    def read_lines(self, images: Iterable[Image]) -> list[Transcript]:
-        """A transcript for each uint8 (H, W) gray line image, in order; ImageError if one cannot hold writing."""
+    def try_lines(self, images: Iterable[Image]) -> Iterator[Transcript | ImageError]:
+        """For each uint8 (H, W) gray line image, in order, a transcript, or why there is none."""
         ...
 
 
@@ -126,9 +126,9 @@ def _transcripts(
     """Read lines in handfuls, in order."""
     done = 0
     for handful in _opened(samples):
-        readable = [(sample, image) for sample, image in handful if not isinstance(image, Failure)]
-        read = iter(_read(recognizer, readable))
-        yield from (image if isinstance(image, Failure) else next(read) for _, image in handful)
+        read = iter(recognizer.try_lines([image for _, image in handful if not isinstance(image, Failure)]))
+        for sample, image in handful:
+            yield image if isinstance(image, Failure) else _told(sample, next(read))
         done += len(handful)
         progress(done, len(samples))
 
@@ -152,16 +152,8 @@ def _opened(samples: Sequence[Sample]) -> Iterator[list[tuple[Sample, Image | Fa
         yield handful
 
 
-def _read(recognizer: LineReader, lines: Sequence[tuple[Sample, Image]]) -> list[Transcript | Failure]:
-    """Read some lines; if one of them stops the recognizer, halve until it is found."""
-    if not lines:
-        return []
-    try:
-        transcripts = recognizer.read_lines([image for _, image in lines])
-        # Without spans: those of a large collection would fill the memory, and no figure needs them.
-        return [Transcript(t.text, t.confidence, uncalibrated=t.uncalibrated) for t in transcripts]
-    except ImageError as error:
-        if len(lines) == 1:
-            return [Failure(lines[0][0].id, str(error).removeprefix("line image 1: "))]  # its number says nothing here
-        middle = len(lines) // 2
-        return _read(recognizer, lines[:middle]) + _read(recognizer, lines[middle:])
+def _told(sample: Sample, read: Transcript | ImageError) -> Transcript | Failure:
+    """What was read, without spans: those of a large collection would fill the memory, and no figure needs them."""
+    if isinstance(read, ImageError):
+        return Failure(sample.id, str(read))
+    return Transcript(read.text, read.confidence, uncalibrated=read.uncalibrated)

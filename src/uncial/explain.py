@@ -114,8 +114,8 @@ def letter_places(bundle: Bundle, transcript: Transcript, posteriors: NDArray[np
     from uncial.nn.hiding import Place
 
     per_slice = bundle.architecture.steps_per_slice
-    classes = bundle.alphabet.encode(transcript.text)
     spans = transcript.spans
+    classes = [bundle.alphabet.graphemes.index(span.grapheme) + 1 for span in spans]  # the text is normalised
     peaks = [s.start + int(posteriors[s.start : s.end, c].argmax()) for s, c in zip(spans, classes, strict=True)]
     before = [0, *((a + b + 1) // 2 for a, b in zip(peaks, peaks[1:], strict=False))]
     behind = [*before[1:], len(posteriors)]

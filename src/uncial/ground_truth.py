@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import count, pairwise
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy as np
 from uncial.architecture import CRNNConfig
 from uncial.atomic import written_whole
 from uncial.config import choose
+from uncial.decoders import steps_needed
 from uncial.errors import GroundTruthError, ImageError, StorageError
 from uncial.lineimage import LineImageConfig, ink, line_image
 from uncial.sources import Sample, split_of
@@ -217,18 +218,13 @@ def _look(sample: Sample, network: CRNNConfig, preprocessing: LineImageConfig) -
         return _Look(sample, LeftOut(sample.id, BAD_IMAGE, str(error).removeprefix(f"{sample.id}: ")))
     digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).digest()
     width = line.shape[1]
-    steps, needed = network.time_steps(width), _steps_needed(graphemes(reading.text))
+    steps, needed = network.time_steps(width), steps_needed(graphemes(reading.text))
     left_out = None
     if needed > steps:
         reason = f"its text needs {needed} time steps, the image of {width} pixels gives {steps}"
         left_out = LeftOut(sample.id, TOO_NARROW, reason)
     blank = float(ink(line).max()) < BLANK_INK
     return _Look(sample, left_out, reading.text, tuple(reading.marks.items()), width, digest, blank)
-
-
-def _steps_needed(text: Sequence[str]) -> int:
-    """As `nn.ctc.steps_needed`, which lies behind torch; here for graphemes, of any alphabet."""
-    return len(text) + sum(a == b for a, b in pairwise(text))
 
 
 def _sorted(counts: Counter[str]) -> list[tuple[str, int]]:

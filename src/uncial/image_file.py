@@ -212,6 +212,13 @@ def is_folder(path: Path) -> bool:
     return False
 
 
+def is_pipe(path: Path) -> bool:
+    """Whether what stands there can be read once only, as what a shell puts in the place of <(command)."""
+    with suppress(OSError, ValueError):
+        return path.is_fifo()
+    return False
+
+
 @contextmanager
 def reading(name: str) -> Iterator[None]:
     """Turn whatever Pillow raises on an image into one of our errors, and keep its warnings to ourselves."""

@@ -4,12 +4,12 @@ Running text is cut at spaces into pieces as long as lines are, so that the mode
 amid a sentence. A part is held out, to tell how well the model guesses what it has not seen.
 """
 
-import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import regex
 
 from uncial.alphabet import Alphabet
 from uncial.errors import ConfigError, GroundTruthError
@@ -17,9 +17,10 @@ from uncial.ngram import EDGE, Ids, NGrams
 from uncial.ngram_estimate import Counts, estimate
 from uncial.ngram_file import to_bytes
 from uncial.sources import read_samples, split_of
-from uncial.sources.files import IMAGE_SUFFIXES, TEXT_SUFFIX, files_of, text_of
+from uncial.sources.files import IMAGE_SUFFIXES, TABLE, TEXT_SUFFIX, files_of, table_of, text_of
 from uncial.text import normalise, reading_text, typed
 
+JOINING = regex.compile(r"[^\p{GCB=Other}]")  # a character that may be part of a longer grapheme; Unicode UAX 29
 RUNNING = (".txt", ".txt.xz")
 MARKED = (*IMAGE_SUFFIXES, ".zip", ".parquet", ".xml")  # a folder that holds one of these is ground truth
 LENGTHS = (22, 82)  # graphemes of a line
@@ -112,19 +113,15 @@ def _running(path: Path, alphabet: Alphabet, most: int | None) -> Text:
     for number, paragraph in enumerate(text_of(path)[:most].splitlines()):
         written = normalise(typed(paragraph))
         codes = np.frombuffer(written.encode("utf-32-le"), np.uint32)
-        combining = ((codes >= 0x300) & (codes < 0x370)).any()
-        ids = np.array(alphabet.encode(written, alphabet.size)) if combining else classes[codes]
+        joined = JOINING.search(written)  # else each character is a grapheme, which is told much sooner
+        ids = np.array(alphabet.encode(written, alphabet.size)) if joined else classes[codes]
         (text.held_out if number % HELD_OUT == HELD_OUT - 1 else text.lines).extend(_pieces(ids, classes[32], rng))
     return text
 
 
 def _notes(path: Path) -> str:
     """What SOURCES.tsv beside a text tells of it: the columns source and licence of the rows that name its file."""
-    table = path.parent / "SOURCES.tsv"
-    if not table.is_file():
-        return ""
-    with table.open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file, delimiter="\t") if row.get("file") == path.name]
+    rows = [row for row in table_of(path.parent / TABLE) if row.get("file") == path.name]
     return "\n".join(f"attribution: {row.get('source')}\nlicence: {row.get('licence')}" for row in rows)
 
 

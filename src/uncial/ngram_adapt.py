@@ -61,19 +61,19 @@ def adapt(model: NGrams, counts: Counts, priors: Sequence[float] = (PRIOR,)) -> 
     return lower
 
 
-def knowing(model: NGrams, words: Sequence[Sequence[int]], space: int) -> NGrams:
+def knowing(model: NGrams, words: Sequence[Sequence[int]], space: int | None) -> NGrams:
     """The model, taken to a list of words, so that it expects them and loses little of what it knew.
 
     Args:
         model: any.
         words: classes of each word or phrase; n-grams with a class of the model's size, which is none, do not count.
-        space: class of the space.
+        space: class of the space; None: the alphabet has none, so that each line is a word.
     """
     rng = np.random.default_rng(0)
-    lines = []
+    lines: list[Sequence[int]] = []
     for _ in range(ORDERS):  # what stands side by side in a list means nothing
-        shuffled = [[space, *words[n]] for n in rng.permutation(len(words)).tolist()]
-        lines.append([*(c for word in shuffled for c in word), space])
+        shuffled = [words[n] for n in rng.permutation(len(words)).tolist()]
+        lines += shuffled if space is None else [[*(c for word in shuffled for c in (space, *word)), space]]
     told = adapt(model, Counts.of(lines, model.order, model.size), PRIORS_OF_WORDS)
     return replace(told, graphemes=model.graphemes)
 

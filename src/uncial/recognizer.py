@@ -1,7 +1,6 @@
 """The recognizer: line images in, transcripts out. Every door reads through it: Python, command line, archive."""
 
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -13,14 +12,14 @@ from uncial.alphabet import BLANK
 from uncial.bundle import Bundle, load_bundle
 from uncial.decoders import Decoded, DecodedSpan, Hypothesis
 from uncial.decoding import AUTO, Decoding, quality_of
-from uncial.document import Failure, GraphemeSpan, Line, Page, Transcript
+from uncial.document import Failure, GraphemeSpan, Line, Page, Transcript, merged
 from uncial.errors import ConfigError, ImageError
 from uncial.geometry import length
 from uncial.layout import find_lines
 from uncial.layout.network import open_finder
 from uncial.line_cut import cut_line
 from uncial.lineimage import line_image, source_x
-from uncial.reliability import calibrated
+from uncial.reliability import calibrated, confidence, probability
 from uncial.runtime import LineImage, LogProbs, Runtime
 from uncial.text import normalise
 
@@ -69,6 +68,8 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
             open_finder(layout)  # what is wrong with it is told before anything is read
         self.quality = quality_of(bundle, quality)
         self._decode = Decoding(bundle, runtime, self.quality, words)
+        # The best path knows no language model, whose corrections are what a bundle's calibration makes up for.
+        self._calibration = (1.0, 0.0) if self.quality == "fast" else bundle.calibration
         self._n_best = n_best
         if n_best > 1 and self.quality == "fast":
             raise ConfigError(f"quality fast finds one reading, not {n_best}; choose balanced or best")
@@ -119,12 +120,24 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
             ImageError: an image is too small to hold writing; the message counts from 1.
         """
         transcripts: list[Transcript] = []
+        for number, read in enumerate(self.try_lines(images), start=1):
+            if isinstance(read, ImageError):
+                raise ImageError(f"line image {number}: {read}") from read
+            transcripts.append(read)
+        return transcripts
+
+    def try_lines(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[Transcript | ImageError]:
+        """Read line images as `read_lines` does; one that cannot hold writing does not stop the others.
+
+        Yields:
+            For each image its transcript, or the error that tells why there is none.
+        """
         waiting = iter(images)
         while some := list(islice(waiting, LINES_AT_ONCE)):
-            lines = [self._line_image(image, len(transcripts) + n) for n, image in enumerate(some, start=1)]
-            read = zip(some, self._decode(lines), strict=True)
-            transcripts += [self._transcript(image, steps, decoded) for image, (steps, decoded) in read]
-        return transcripts
+            lines = [self._line_image(image) for image in some]
+            decoded = iter(self._decode([line for line in lines if not isinstance(line, ImageError)]))
+            for image, line in zip(some, lines, strict=True):
+                yield line if isinstance(line, ImageError) else self._transcript(image.shape, *next(decoded))
 
     def read_line(self, image: NDArray[np.uint8]) -> Transcript:
         """Read one line image, uint8 (H, W) gray; see `read_lines`."""
@@ -159,43 +172,38 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
             The page with a transcript for each line; what stands there instead tells `failures`.
         """
         page = page or self.find_lines(gray, name, rotate=rotate, cut_off=cut_off)
-        strips: dict[int, NDArray[np.uint8]] = {}
-        failures = []
-        for n, line in enumerate(page.lines):
-            try:
-                strips[n] = self._strip(gray, line)
-            except ImageError as error:
-                failures.append(Failure(line.id, f"{name or 'page'}: line {line.id}: {error}"))
-        read = dict(zip(strips, self.read_lines(strips.values()), strict=True))
-        whole = page.with_transcripts([read.get(n) for n in range(len(page.lines))])
+        strips = [_strip(gray, line) for line in page.lines]
+        read = self.try_lines(strip for strip in strips if not isinstance(strip, ImageError))
+        told = [strip if isinstance(strip, ImageError) else next(read) for strip in strips]
+        failures = [
+            Failure(line.id, f"{name or 'page'}: line {line.id}: {error}")
+            for line, error in zip(page.lines, told, strict=True)
+            if isinstance(error, ImageError)
+        ]
+        whole = page.with_transcripts([None if isinstance(one, ImageError) else one for one in told])
         return replace(whole, failures=(*page.failures, *failures))
-
-    def _strip(self, gray: NDArray[np.uint8], line: Line) -> NDArray[np.uint8]:
-        """A line of a page as an image that can be read; ImageError: it cannot."""
-        strip = cut_line(gray, line.baseline, line.boundary)
-        line_image(strip, self.bundle.line_image)
-        return strip
 
     def _legible(self, gray: NDArray[np.uint8], page: Page) -> float:
         """The mean confidence of what is read in the longest lines of a page; 0 where that is too little to tell."""
-        strips = []
-        for line in sorted(page.lines, key=lambda line: -length(line.baseline))[:LOOKED_AT]:
-            with suppress(ImageError):
-                strips.append(self._strip(gray, line))
-        read = self.read_lines(strips)
+        strips = [
+            _strip(gray, line) for line in sorted(page.lines, key=lambda line: -length(line.baseline))[:LOOKED_AT]
+        ]
+        tried = self.try_lines(strip for strip in strips if not isinstance(strip, ImageError))
+        read = [line for line in tried if not isinstance(line, ImageError)]
         graphemes = sum(len(line.spans) for line in read)
         return sum(line.confidence * len(line.spans) for line in read) / graphemes if graphemes >= TELLING else 0.0
 
-    def _line_image(self, image: NDArray[np.uint8], number: int) -> LineImage:
+    def _line_image(self, image: NDArray[np.uint8]) -> LineImage | ImageError:
         try:
             return line_image(image, self.bundle.line_image)
         except ImageError as error:
-            raise ImageError(f"line image {number}: {error}") from error
+            return error
 
-    def _transcript(self, image: NDArray[np.uint8], log_probs: LogProbs, found: Decoded) -> Transcript:
+    def _transcript(self, shape: tuple[int, int], log_probs: LogProbs, found: Decoded) -> Transcript:
+        """What was decoded in a line image of this height and width."""
         decoded = self._without_idle_spaces(found.spans)
         peaks, posteriors = peak_posteriors(log_probs, decoded)
-        left, right = self._extents(decoded, image.shape)
+        left, right = self._extents(decoded, shape)
         spans = tuple(
             GraphemeSpan(
                 self.bundle.alphabet.graphemes[span.class_ - 1],
@@ -213,7 +221,7 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         uncalibrated = confidence(log_probs, posteriors)
         return Transcript(
             "".join(span.grapheme for span in spans),
-            calibrated(uncalibrated, *self.bundle.calibration),
+            calibrated(uncalibrated, *self._calibration),
             spans,
             self._readings(found.readings) if self._n_best > 1 else (),
             uncalibrated,
@@ -222,11 +230,9 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
     def _readings(self, readings: Sequence[Hypothesis]) -> tuple[tuple[str, float], ...]:
         """The likeliest texts with their shares; those that differ in spaces at their ends only are one."""
         scores = np.array([reading.score for reading in readings])
-        shares: dict[str, float] = {}
-        for reading, share in zip(readings, np.exp(scores - np.logaddexp.reduce(scores)).tolist(), strict=True):
-            text = normalise(self.bundle.alphabet.decode(reading.classes))
-            shares[text] = min(1.0, shares.get(text, 0.0) + share)
-        return tuple(shares.items())[: self._n_best]
+        shares = np.exp(scores - np.logaddexp.reduce(scores)).tolist()
+        texts = [normalise(self.bundle.alphabet.decode(reading.classes)) for reading in readings]
+        return merged(zip(texts, shares, strict=True))[: self._n_best]
 
     def _without_idle_spaces(self, decoded: Sequence[DecodedSpan]) -> list[DecodedSpan]:
         """The spans without spaces at either end or behind another space: no text has them, see `text.normalise`."""
@@ -242,7 +248,7 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         """The likeliest other graphemes of one time step (C,) with their posteriors."""
         likeliest = np.argsort(-log_probs, kind="stable")[: ALTERNATIVES + 2].tolist()
         others = [c for c in likeliest if c not in (BLANK, read)][:ALTERNATIVES]
-        return tuple((self.bundle.alphabet.graphemes[c - 1], _probability(log_probs[c])) for c in others)
+        return tuple((self.bundle.alphabet.graphemes[c - 1], probability(log_probs[c])) for c in others)
 
     def _extents(self, decoded: Sequence[DecodedSpan], shape: tuple[int, ...]) -> tuple[list[float], list[float]]:
         """Left and right edges of the spans in pixels of the source image of this (H, W)."""
@@ -266,29 +272,12 @@ def peak_posteriors(log_probs: LogProbs, decoded: Sequence[DecodedSpan]) -> tupl
         For each span the time step and the posterior in [0, 1].
     """
     peaks = [span.start + int(log_probs[span.start : span.end, span.class_].argmax()) for span in decoded]
-    return peaks, [_probability(log_probs[peak, span.class_]) for peak, span in zip(peaks, decoded, strict=True)]
+    return peaks, [probability(log_probs[peak, span.class_]) for peak, span in zip(peaks, decoded, strict=True)]
 
 
-def confidence(log_probs: LogProbs, posteriors: Sequence[float]) -> float:
-    """How sure the network is of a line, not yet calibrated.
-
-    The geometric mean of the graphemes' posteriors: unlike their product it does not fall with the length of the line,
-    and unlike their mean one hopeless grapheme is felt. An empty text has no graphemes; CTC spells it in one way only,
-    all blanks, so its confidence is the probability of that.
-
-    Args:
-        log_probs: (T, C) of the line.
-        posteriors: of its graphemes, in [0, 1].
-
-    Returns:
-        A number in [0, 1].
-    """
-    if not posteriors:
-        return _probability(log_probs[:, BLANK].sum())
-    with np.errstate(divide="ignore"):  # a posterior of zero is a confidence of zero
-        return _probability(np.log(posteriors).mean())
-
-
-def _probability(log: np.floating) -> float:
-    """exp, at most 1 where rounding would exceed it."""
-    return min(1.0, float(np.exp(log)))
+def _strip(gray: NDArray[np.uint8], line: Line) -> NDArray[np.uint8] | ImageError:
+    """A line of a page as an image, or why that cannot be."""
+    try:
+        return cut_line(gray, line.baseline, line.boundary)
+    except ImageError as error:
+        return error

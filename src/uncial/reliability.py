@@ -1,11 +1,13 @@
-"""Are confidences right? Lines sorted by confidence, and how much of them was read rightly."""
+"""How sure a line was read, and whether that is right: lines by confidence, and how much of them was read rightly."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from uncial.alphabet import BLANK
 from uncial.metrics import EditCounts, pooled
 
 BINS = 10  # of confidence, as many lines in each
@@ -27,6 +29,31 @@ class Bin:
     confidence: float
     right: float
     lines: int
+
+
+def confidence(log_probs: NDArray[np.floating], posteriors: Sequence[float]) -> float:
+    """How sure the network is of a line, not yet calibrated.
+
+    The geometric mean of the graphemes' posteriors: unlike their product it does not fall with the length of the line,
+    and unlike their mean one hopeless grapheme is felt. An empty text has no graphemes; CTC spells it in one way only,
+    all blanks, so its confidence is the probability of that.
+
+    Args:
+        log_probs: (T, C) of the line.
+        posteriors: of its graphemes, in [0, 1].
+
+    Returns:
+        A number in [0, 1].
+    """
+    if not posteriors:
+        return probability(log_probs[:, BLANK].sum())
+    with np.errstate(divide="ignore"):  # a posterior of zero is a confidence of zero
+        return probability(np.log(posteriors).mean())
+
+
+def probability(log: np.floating) -> float:
+    """exp, at most 1 where rounding would exceed it."""
+    return min(1.0, float(np.exp(log)))
 
 
 def calibrated(confidence: float, temperature: float, shift: float) -> float:

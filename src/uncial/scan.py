@@ -10,7 +10,7 @@ from pathlib import Path
 
 from uncial.document import Failure, Page
 from uncial.errors import ImageError, UncialError
-from uncial.image_file import Gray, dpi_of, gray_of, is_folder, opened, pages_of, read_bytes, reading, size_of
+from uncial.image_file import Gray, dpi_of, gray_of, is_folder, is_pipe, opened, pages_of, read_bytes, reading, size_of
 
 STDIN = "-"
 SUFFIXES = (
@@ -153,6 +153,9 @@ def open_scans(file: Path | bytes, name: str = "", only: int | None = None) -> I
     try:
         if isinstance(file, Path) and is_folder(file):
             raise ImageError(f"{source.name}: the folder holds no scans ({', '.join(SUFFIXES)})")
+        if isinstance(file, Path) and is_pipe(file):
+            file = read_bytes(file, source.name)
+            source = _Source(file, source.name)
         yield from (_pdf_scans if PDF_MAGIC in start_of(file) else _image_scans)(source, only)
     except UncialError as error:
         yield Failure(source.name, str(error))

@@ -6,6 +6,7 @@ letters on both sides, the widest run of empty columns between these letters is 
 the folder of the run, so that a resumed one cuts at the same places.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,11 +18,11 @@ from uncial.alphabet import Alphabet
 from uncial.architecture import CRNNConfig
 from uncial.bundle import Bundle
 from uncial.checkpoint import write_whole
+from uncial.decoders import steps_needed
 from uncial.decoders.align import align
 from uncial.decoders.spans import DecodedSpan
 from uncial.lineimage import LineImageConfig, line_image
 from uncial.nn.batches import BatchMaker, TrainingLine
-from uncial.nn.ctc import steps_needed
 from uncial.nn.parallel import Ranks
 from uncial.runtime import Runtime
 from uncial.splice import Gap, Splice, dark_pixels, middle_of_gap
@@ -91,7 +92,7 @@ class Splices:
 
 def gaps_file(folder: Path, rank: int) -> Path:
     """Where one of the processes of a run keeps the gaps that it found."""
-    return folder / f"word_gaps.{rank}.tsv"
+    return folder / f"word_gaps.{rank}.jsonl"
 
 
 def find_gaps_once(  # noqa: PLR0913, PLR0917 - which lines, who finds, and where it is kept
@@ -114,12 +115,11 @@ def find_gaps_once(  # noqa: PLR0913, PLR0917 - which lines, who finds, and wher
     parts = [gaps_file(folder, rank) for rank in range(ranks.world)]
     if not parts[ranks.rank].exists():
         found = find_gaps(maker, chosen[ranks.rank :: ranks.world], alphabet, guide)
-        table = "".join(f"{name}\t{_written(gaps)}\n" for name, gaps in found)
+        table = "".join(f"{json.dumps([name, _written(gaps)])}\n" for name, gaps in found)
         write_whole(parts[ranks.rank], lambda file: file.write(table.encode()))
     ranks.meet()
-    # Not by splitlines, since the name of a line may hold what that takes for a line's end.
-    rows = [row.rpartition("\t") for part in parts for row in part.read_text(encoding="utf-8").split("\n") if row]
-    return {name: _read(gaps) for name, _, gaps in rows}
+    rows = [json.loads(row) for part in parts for row in part.read_text(encoding="utf-8").splitlines()]
+    return {name: _read(gaps) for name, gaps in rows}
 
 
 def find_gaps(

@@ -10,6 +10,7 @@ from uncial import synthetic
 from uncial.atomic import written_whole
 from uncial.errors import StorageError
 from uncial.sources import Sample
+from uncial.sources.files import TABLE, text_of
 from uncial.sources.sample import ImageFile
 from uncial.sources.writing import StoredLine, write_archive
 
@@ -64,7 +65,7 @@ def _stored(
 def _notes(texts: Sequence[Path], fonts: Sequence[synthetic.Font]) -> str:
     """SOURCE.txt: where texts and fonts come from, with what the corpora's own SOURCES.tsv tells."""
     folders = dict.fromkeys(path if path.is_dir() else path.parent for path in texts)
-    tables = [(folder / "SOURCES.tsv").read_text("utf-8") for folder in folders if (folder / "SOURCES.tsv").exists()]
+    tables = [text_of(folder / TABLE) for folder in folders if (folder / TABLE).is_file()]
     parts = [
         "Synthetic lines: running text drawn in handwriting fonts.",
         "Texts: " + ", ".join(path.name for path in texts),

@@ -15,9 +15,10 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from uncial.archive import LINES_AT_ONCE, STDIN, Result, Task, failed, results, scans_of
+from uncial.archive import LINES_AT_ONCE, Result, Task, failed, results, scans_of
 from uncial.errors import UncialError
-from uncial.scan import Contents, contents
+from uncial.image_file import is_pipe
+from uncial.scan import STDIN, Contents, contents
 
 FEW = 3  # portions that one process has read before others are ready
 PIXELS_AT_ONCE = 2_000_000  # of a portion of several images; pages have more, some thirty lines as many
@@ -48,7 +49,7 @@ def portions(names: Iterable[str]) -> list[Portion]:
     dealt: list[Portion] = []
     room = 0  # pixels that the last portion may still get
     for name in names:
-        held = Contents() if name == STDIN or name.lower().endswith(".xml") else contents(Path(name))
+        held = Contents() if read_once(name) or name.lower().endswith(".xml") else contents(Path(name))
         pixels = held.pixels if held.whole and held.pages == 1 and held.pixels else PIXELS_AT_ONCE
         if held.whole and held.pages > 1:
             dealt += [Portion((name,), number) for number in range(1, held.pages + 1)]
@@ -61,6 +62,11 @@ def portions(names: Iterable[str]) -> list[Portion]:
     return dealt
 
 
+def read_once(name: str) -> bool:
+    """Whether a name stands for standard input or a pipe, which a look at the head would empty."""
+    return name == STDIN or is_pipe(Path(name))
+
+
 def processes_for(work: Sequence[Portion], wanted: int | None = None) -> int:
     """How many processes are to read.
 
@@ -68,8 +74,8 @@ def processes_for(work: Sequence[Portion], wanted: int | None = None) -> int:
         work: all there is.
         wanted: at most; None: as many as there are processors, and one for a few portions.
     """
-    if any(STDIN in portion.names for portion in work):
-        return 1  # standard input is that of this process
+    if any(read_once(name) for portion in work for name in portion.names):
+        return 1  # standard input and pipes are those of this process
     if wanted is None:
         wanted = processors() if len(work) > FEW else 1
     return max(1, min(wanted, len(work)))
@@ -115,10 +121,18 @@ def _joined(work: Sequence[Portion]) -> Iterator[Portion]:
 
 @dataclass(slots=True)
 class _Dealt:
-    """A portion that a process has, its number, and how many results came of it."""
+    """A portion that a process has.
+
+    Attributes:
+        number: of the portion.
+        portion: what is read.
+        alone: files behind it that are to be read one by one, since a process died of one of them.
+        told: how many results came of it.
+    """
 
     number: int
     portion: Portion
+    alone: tuple[str, ...] = ()
     told: int = 0
 
 
@@ -175,29 +189,35 @@ class _Reader:
         if isinstance(message, UncialError):
             raise message
         if message is None:
-            found.whole.add(dealt.number)
-            self.dealt = None
+            self._go_on(dealt, found)
         else:
             found.add(dealt.number, message)
             dealt.told += 1
 
     def _bury(self, dealt: _Dealt, found: _Found) -> None:
-        """Tell which scan the process died of, and begin anew with those behind it."""
+        """Tell which scan the process died of, and begin anew with those behind it, or with those it may have been."""
         self._process.join(5)  # so that its own exit code is told, and not that it was ended
         self.end()
         names = dealt.portion.names
-        if dealt.told >= dealt.portion.scans >= 1:  # it died with its work done
-            found.whole.add(dealt.number)
-            self.dealt = None
-            self._start()
-            return
-        name, rest = (*names[dealt.told :], names[-1])[0], names[dealt.told + 1 :]
+        if dealt.told < dealt.portion.scans:  # else it died with its work done
+            left = names[dealt.told :] or names[-1:]
+            if len(left) > 1:  # line images are read together, so it may have been any of them
+                dealt = replace(dealt, alone=left)
+            else:
+                self._blame(left[0], dealt, found)
+        self._start()
+        self._go_on(dealt, found)
+
+    def _blame(self, name: str, dealt: _Dealt, found: _Found) -> None:
+        """A failure in place of the scan that the process died of."""
         called = f"{name}#{dealt.portion.only}" if dealt.portion.only else name
         finding = f"the process that read it ended (exit code {self._process.exitcode}), perhaps for want of memory"
         found.add(dealt.number, failed(called, f"{called}: {finding}; read it again with --processes 1", self._task))
-        self._start()
-        if rest:
-            self.give(_Dealt(dealt.number, Portion(rest, None, len(rest))))
+
+    def _go_on(self, dealt: _Dealt, found: _Found) -> None:
+        """Read the next of the files that are to be read one by one; without any the portion is whole."""
+        if dealt.alone:
+            self.give(_Dealt(dealt.number, Portion(dealt.alone[:1]), dealt.alone[1:]))
         else:
             found.whole.add(dealt.number)
             self.dealt = None

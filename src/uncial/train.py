@@ -154,8 +154,8 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
     def go(self) -> None:
         """Learn until the budget is used, with validations, checkpoints and the log on the way."""
         self.begin()
-        minutes = {self.log: LOG_MINUTES, self.validate: self.config.validate_minutes}
-        minutes[self.save] = self.config.checkpoint_minutes  # last, so that it holds what the validation found
+        minutes = {self.validate: self.config.validate_minutes, self.save: self.config.checkpoint_minutes}
+        minutes[self.log] = LOG_MINUTES
         last = dict.fromkeys(minutes, self.course.seconds)
         while self.done < 1:
             for _ in self.through_plan():
@@ -170,7 +170,6 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
                 self.course.epoch, self.course.batch = self.course.epoch + 1, 0
                 self.hard.settle()
         self.validate()
-        self.save()
         if self.ranks.rank == 0:
             self.run_log.close()
 
@@ -214,6 +213,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
             self.log(cer)
             self.tell(f"step {self.course.step:,}: validation CER {cer:.2%}")
         self.course.stale = int(self.ranks.agree(self.course.stale))
+        self.save()  # a resumed run has to beat the bundle that is there
 
     def keep(self) -> None:
         """Write the averaged network as the bundle, with the language model that goes along."""
@@ -289,8 +289,8 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
             "line_image": to_dict(self.config.line_image),
             "alphabet": list(self.lines.alphabet.graphemes),
             "number of training lines": len(self.lines.training),
-            # These decide the order of batches; with others the rest of the epoch would hold other lines.
-            "batch_lines": self.config.batch_lines,
+            "batch_lines": self.config.batch_lines,  # this and the next three decide which batches an epoch has
+            "synthetic_share": self.config.synthetic_share,
             "splice_share": self.config.splice_share,
             "easy_skipped": self.config.easy_skipped,
             "teacher": self.learner.teacher is not None,

@@ -21,7 +21,7 @@ from uncial import checkpoint
 from uncial.checkpoint import Course
 from uncial.config import DEFAULT, to_dict
 from uncial.document import Failure, Page
-from uncial.errors import GroundTruthError
+from uncial.errors import GroundTruthError, ImageError
 from uncial.image_file import Gray
 from uncial.layout.bundle import SHIPPED, LayoutBundle, load_layout, save_layout
 from uncial.nn.crnn import fastest_autocast
@@ -126,22 +126,23 @@ def train_layout(
         run.restore()
     elif begun:
         run.begin_with(begun, learned)
-    run.go(LearnedPages(learned, lines, config), watch)
+    run.go(LearnedPages(learned, lines, config, watch), watch)
     return out
 
 
 class LearnedPages:
     """What is learned from: marked pages, those of many lines more often, and lines by the document they come from."""
 
-    def __init__(self, marked: Sequence[Marked], lines: Sequence[Sample], config: LayoutConfig) -> None:
+    def __init__(self, marked: Sequence[Marked], lines: Sequence[Sample], config: LayoutConfig, watch: Watch) -> None:
         """Keep the pages, and the lines of split train of documents that have FEWEST_LINES of them.
 
         Args:
             marked: at least one.
             lines: of any split.
             config: the shares of composed pages, pairs and crops.
+            watch: is told which lines cannot be read; they are not drawn again.
         """
-        self.marked, self.config = marked, config
+        self.marked, self.config, self.watch = marked, config, watch
         often = np.sqrt([1 + len(lines) for _, lines in marked])  # a page of many lines has more to teach
         self.odds = often / often.sum()
         documents: defaultdict[tuple[str, str], list[Sample]] = defaultdict(list)
@@ -154,16 +155,28 @@ class LearnedPages:
         """A page at random; its lines are of one document, if it is composed of lines.
 
         Raises:
-            ImageError: a line image cannot be read.
+            ImageError: no line image of a document can be read.
         """
         share = rng.random()
         if share < self.config.composed and self.documents:
             document = self.documents[int(rng.integers(0, len(self.documents)))]
-            return composed(lambda: document[int(rng.integers(0, len(document)))].image(), self.config.size, rng)
+            return composed(lambda: self._image(document, rng), self.config.size, rng)
         page, other = (self.marked[int(i)] for i in rng.choice(len(self.marked), 2, p=self.odds))
         if share > 1 - self.config.pairs:
             return side_by_side(page, other, rng)
         return cropped(page, rng) if share > 1 - self.config.pairs - self.config.crops else page
+
+    def _image(self, document: list[Sample], rng: np.random.Generator) -> Gray:
+        """The image of a line of a document at random."""
+        while True:
+            n = int(rng.integers(0, len(document)))
+            try:
+                return document[n].image()
+            except ImageError as error:
+                self.watch(f"left out: {error}")
+                if len(document) == 1:
+                    raise
+                del document[n]
 
 
 def _smaller(gray: Gray, marked: Page, size: int) -> Marked:

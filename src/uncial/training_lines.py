@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from uncial.alphabet import Alphabet
+from uncial.decoders import steps_needed
 from uncial.errors import GroundTruthError, ImageError
 from uncial.lineimage import line_image
 from uncial.nn.batches import TrainingLine
 from uncial.nn.bigrams import Bigram, frequent_bigrams
-from uncial.nn.ctc import steps_needed
 from uncial.sources import Sample, split_of
 from uncial.text import reading_text
 from uncial.train_config import TrainConfig

@@ -15,8 +15,8 @@ from uncial.lineimage import line_image
 from uncial.metrics import EditCounts, count_edits, pooled
 from uncial.ngram import NGrams
 from uncial.ngram_file import load_ngrams
-from uncial.recognizer import confidence, peak_posteriors
-from uncial.reliability import bins_of, calibrated, calibration_error, fit
+from uncial.recognizer import peak_posteriors
+from uncial.reliability import bins_of, calibrated, calibration_error, confidence, fit
 from uncial.runtime import LineImage, LogProbs, Runtime
 from uncial.sources import Sample, split_of, with_held_out
 from uncial.text import reading_text

@@ -1,6 +1,6 @@
 """From log-probabilities to grapheme spans. A decoder takes many lines at once; see `DECODERS`."""
 
-from uncial.decoders.align import align
+from uncial.decoders.align import align, steps_needed
 from uncial.decoders.beam import BeamConfig, Hypothesis, beam_search, bonuses
 from uncial.decoders.best_path import best_path
 from uncial.decoders.reading import DECODERS, Decoded, Decoder
@@ -18,5 +18,6 @@ __all__ = [
     "beam_search",
     "best_path",
     "bonuses",
+    "steps_needed",
     "text_log_probs",
 ]

@@ -4,6 +4,7 @@ Source: Graves et al. 2006, "Connectionist temporal classification", section 4, 
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,14 @@ from uncial.alphabet import BLANK
 from uncial.decoders.spans import DecodedSpan
 
 TOGETHER = 64  # lines laid along their texts in one go; more would gain nothing but take more memory
+CELLS = 20_000_000  # time steps by states of all of them at most, five bytes each, unless one line has more
 
 Array = NDArray[np.floating]
+
+
+def steps_needed(text: Sequence[object]) -> int:
+    """Fewest time steps that CTC can spell a text in, graphemes or classes: one each, a blank between equal ones."""
+    return len(text) + sum(a == b for a, b in pairwise(text))
 
 
 def align(log_probs: Array, classes: Sequence[int]) -> list[DecodedSpan]:
@@ -40,8 +47,10 @@ def align_all(lines: Sequence[Array], texts: Sequence[Sequence[int]]) -> list[li
     """
     found: list[list[DecodedSpan]] = [[] for _ in lines]
     order = sorted((n for n, text in enumerate(texts) if text), key=lambda n: -len(lines[n]))
-    for start in range(0, len(order), TOGETHER):
-        chosen = order[start : start + TOGETHER]
+    while order:
+        states = 1 + 2 * max(len(texts[n]) for n in order[:TOGETHER])
+        count = max(1, min(TOGETHER, CELLS // (len(lines[order[0]]) * states)))
+        chosen, order = order[:count], order[count:]
         paths = _paths([lines[n] for n in chosen], [texts[n] for n in chosen])
         for n, path in zip(chosen, paths, strict=True):
             places = np.arange(1, 2 * len(texts[n]), 2)

@@ -93,7 +93,8 @@ def beam_search(
         config: weights and limits.
 
     Returns:
-        For each line its likeliest readings, best first; at least one.
+        For each line its likeliest readings, best first; at least one. Where the blank is likeliest at every time step
+        nothing is written, and the empty reading is the only one.
     """
     config = config or BeamConfig()
     if not log_probs:
@@ -126,7 +127,12 @@ def bonuses(classes: int, model: NGrams | None, config: BeamConfig) -> Array:
 
 
 def _informative(log_probs: Array, blank: float) -> Array:
-    """(T', C): each run of surely blank time steps becomes one, whose blank is as likely as theirs together."""
+    """(T', C): each run of surely blank time steps becomes one, whose blank is as likely as theirs together.
+
+    Nothing is left where the blank is likelier than any grapheme everywhere: the bonuses would make up a text.
+    """
+    if not log_probs.argmax(axis=1).any():
+        return log_probs[:0]
     sure = log_probs[:, BLANK] > np.log(blank)
     first = np.flatnonzero(~(sure & np.append(False, sure[:-1])))
     if not len(first):

@@ -140,18 +140,25 @@ def _with_boundary(line: WrittenLine, height: float, usual: float) -> WrittenLin
     if line.flaw or height > THIN * usual:
         return line
     try:
-        baseline = line.baseline if len(line.baseline) > 1 else baseline_of(line.boundary)
-        baseline = smooth_baseline(baseline, 2 * usual)
+        baseline = smooth_baseline(_baseline(line), 2 * usual)
         return replace(line, baseline=baseline, boundary=band(baseline, ABOVE * usual, BELOW * usual))
     except ValueError:
         return replace(line, flaw="has neither boundary nor baseline; draw one of them")
 
 
+def _baseline(line: WrittenLine) -> Points:
+    """The marked baseline, or that of the boundary, where one point is all that is marked.
+
+    Raises:
+        ValueError: there is neither.
+    """
+    return line.baseline if len(set(line.baseline)) > 1 else baseline_of(line.boundary)
+
+
 def _height(line: WrittenLine) -> float:
     """How high the boundary is on the average; 0 where that cannot be told."""
     try:
-        baseline = line.baseline if len(line.baseline) > 1 else baseline_of(line.boundary)
-        return mean_height(baseline, line.boundary)
+        return mean_height(_baseline(line), line.boundary)
     except ValueError:
         return 0.0
 

@@ -30,14 +30,14 @@ def parsed(path: Path) -> etree._Element:
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise GroundTruthError(f"{path}: larger than {LARGEST_FILE:,} bytes, no page file of one page; split it")
-        tree = etree.parse(str(path), parser)
+        root = etree.fromstring(path.read_bytes(), parser)  # not by its name, which libxml2 wants in UTF-8
     except etree.XMLSyntaxError as error:
         raise GroundTruthError(f"{path}: not well-formed XML ({error.msg}); export it again") from error
     except OSError as error:
         raise GroundTruthError(f"{path}: cannot be read ({error.strerror or error})") from error
-    if tree.docinfo.doctype:
+    if root.getroottree().docinfo.doctype:
         raise GroundTruthError(f"{path}: has a document type declaration, which is not read; remove <!DOCTYPE …>")
-    return tree.getroot()
+    return root
 
 
 def root_of(path: Path) -> str:

@@ -154,7 +154,8 @@ def _joined(lines: list[TracedLine], ends: NDArray[np.float32]) -> list[TracedLi
             if j != i and _continues(line, other, ends)
         ]
         if fits:
-            other = lines[min(fits)[1]]
+            j = min(fits)[1]
+            other = lines[j]
             weights = (len(line.points), len(other.points))
             above, below, p = (
                 float(np.average(pair, weights=weights))
@@ -165,8 +166,8 @@ def _joined(lines: list[TracedLine], ends: NDArray[np.float32]) -> list[TracedLi
                 )
             )
             lines[i] = TracedLine(np.concatenate([line.points, other.points]), above, below, p)
-            lines.pop(min(fits)[1])
-            i = 0
+            lines.pop(j)
+            i -= j < i  # the same line again, since something may come after what was put to it
         else:
             i += 1
     return lines

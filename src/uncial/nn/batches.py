@@ -16,8 +16,8 @@ from torch import Tensor
 
 from uncial.architecture import CRNNConfig
 from uncial.augment import AugmentConfig, augment, augmented_width
+from uncial.decoders import steps_needed
 from uncial.lineimage import LineImageConfig, ink, line_image
-from uncial.nn.ctc import steps_needed
 from uncial.sources import Sample
 from uncial.splice import Splice, spliced_image
 

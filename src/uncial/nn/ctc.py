@@ -1,21 +1,13 @@
-"""Connectionist temporal classification: the loss, and the time steps that a text needs.
+"""Connectionist temporal classification: the loss.
 
 Source: Graves et al. 2006, "Connectionist temporal classification". The network gives (N, T, C); only this module
 turns it into PyTorch's (T, N, C).
 """
 
-from collections.abc import Sequence
-from itertools import pairwise
-
 from torch import Tensor
 from torch.nn import functional
 
 from uncial.alphabet import BLANK
-
-
-def steps_needed(classes: Sequence[int]) -> int:
-    """Fewest time steps that CTC can spell this in: one each, and a blank between equal neighbours."""
-    return len(classes) + sum(a == b for a, b in pairwise(classes))
 
 
 def ctc_loss(logits: Tensor, lengths: Tensor, classes: Tensor, counts: Tensor) -> Tensor:

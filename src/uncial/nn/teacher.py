@@ -18,11 +18,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from uncial.alphabet import Alphabet
+from uncial.decoders import steps_needed
 from uncial.decoders.align import align
 from uncial.lineimage import LineImageConfig
 from uncial.nn.batches import Batch
 from uncial.nn.crnn import CRNN
-from uncial.nn.ctc import steps_needed
 
 LEAST = 1e-6  # columns of ink added to each grapheme, so that a logarithm is finite
 

@@ -1,5 +1,7 @@
 """The files of a folder of ground truth: which there are, and what their names tell."""
 
+import csv
+import io
 import lzma
 import os
 import re
@@ -13,6 +15,7 @@ from uncial.image_file import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from uncial.image_file import is_folder
 
 TEXT_SUFFIX = ".gt.txt"
+TABLE = "SOURCES.tsv"  # origin and split of the files of a folder, by their names
 NOTES = "SOURCE.txt"  # origin, licence and attribution of a collection
 NAMELESS = "_"  # a folder for what has no name
 SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -43,7 +46,7 @@ def files_of(path: Path) -> list[Path]:
 
 
 def text_of(path: Path) -> str:
-    """The running text of a .txt or .txt.xz file.
+    """The text of a file; one that ends in .xz is unpacked.
 
     Raises:
         GroundTruthError: it cannot be read, or is no UTF-8.
@@ -53,6 +56,18 @@ def text_of(path: Path) -> str:
         return (lzma.decompress(data) if path.suffix == ".xz" else data).decode("utf-8-sig")
     except (OSError, lzma.LZMAError, UnicodeDecodeError, EOFError) as error:
         raise GroundTruthError(f"{path}: cannot be read as text ({error}); save it as UTF-8") from error
+
+
+def table_of(path: Path) -> list[dict[str, str]]:
+    """The rows of a SOURCES.tsv: what it tells of each file of its folder; none where there is no such table.
+
+    Raises:
+        GroundTruthError: it cannot be read, or is no UTF-8.
+    """
+    if not path.is_file():
+        return []
+    rows = csv.DictReader(io.StringIO(text_of(path), newline=""), delimiter="\t")
+    return [{name: value or "" for name, value in row.items() if name} for row in rows]
 
 
 def collection_of(path: Path) -> str:

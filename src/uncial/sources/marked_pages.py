@@ -1,10 +1,10 @@
 """Whole pages with ground truth: page files beside their images, and which split each belongs to.
 
-The split stands in a table SOURCES.tsv above the page (columns `file` and `split`); where there is none, in the name
-of a folder below the one that was given, and else the page belongs to train.
+The split stands in a table SOURCES.tsv (columns `file` and `split`) beside the page's image or in a folder above it, up
+to the one around the folder that was given; where none tells, in the name of a folder below the given one, and else the
+page belongs to train.
 """
 
-import csv
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,10 +15,8 @@ from uncial.errors import ConfigError, GroundTruthError, ImageError
 from uncial.formats.page_file import PAGE_FILES, fitted, image_beside, read_page_file
 from uncial.formats.xml_files import free_name, root_of
 from uncial.image_file import Gray, load_image
-from uncial.sources.files import SPLIT_FOLDERS, files_of, is_seen
+from uncial.sources.files import SPLIT_FOLDERS, TABLE, files_of, is_seen, table_of
 from uncial.sources.page_lines import INNER
-
-TABLE = "SOURCES.tsv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,19 +164,23 @@ def _flawed(page: MarkedPage, flaw: str) -> MarkedPage:
 
 def _split(image: Path, file: Path, root: Path) -> str:
     """The split of the page with this image and page file, found under this root."""
-    folder = root if root.is_dir() else root.parent
-    for above in (folder.resolve(), folder.resolve().parent):
-        table = above / TABLE
-        if table.is_file() and image.resolve().is_relative_to(above):
-            split = _table(table).get(image.resolve().relative_to(above).as_posix())
-            if split:
-                return split
+    folder, image = root if root.is_dir() else root.parent, image.resolve()
+    for above in image.parents:
+        if above.is_relative_to(folder.resolve().parent) and (split := _told(above / TABLE, image)):
+            return split
     below = [part.lower() for part in file.relative_to(folder).parent.parts]
     named = [SPLIT_FOLDERS[part] for part in below if part in SPLIT_FOLDERS]
     return named[-1] if named else "train"
 
 
-def _table(path: Path) -> dict[str, str]:
-    """The split of each file."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return {row["file"]: row.get("split") or "" for row in csv.DictReader(file, delimiter="\t") if row.get("file")}
+def _told(table: Path, image: Path) -> str:
+    """The split that a table above an image tells of it; "": none.
+
+    Raises:
+        GroundTruthError: what it tells is no split, or the table cannot be read.
+    """
+    name = image.relative_to(table.parent).as_posix()
+    told = next((row.get("split", "").strip() for row in table_of(table) if row.get("file") == name), "")
+    if told and told.lower() not in SPLIT_FOLDERS:
+        raise GroundTruthError(f"{table}: {name} is of split {told!r}, which is none; write train, val or test")
+    return SPLIT_FOLDERS[told.lower()] if told else ""

@@ -11,7 +11,7 @@ from pathlib import Path
 from uncial.errors import ImageError
 from uncial.formats.marked import WrittenPage
 from uncial.formats.page_file import check_shape, image_beside, marked_page
-from uncial.formats.xml_files import root_of
+from uncial.formats.xml_files import free_name, root_of
 from uncial.geometry import Points
 from uncial.image_file import Gray, load_image
 from uncial.line_cut import cut_line
@@ -91,8 +91,7 @@ def _samples(path: Path, root: Path, page: WrittenPage) -> list[Sample]:
     samples: list[Sample] = []
     ids: set[str] = set()
     for number, line in enumerate(page.lines, start=1):
-        name = line.id if line.id and line.id not in ids else f"line-{number}"
-        ids.add(name)
+        name = free_name(line.id or f"line-{number}", ids)
         flaw = line.flaw or ("has no text; transcribe it" if line.text is None else "")
         source: ImageSource = NoImage(flaw)
         if image is None:
