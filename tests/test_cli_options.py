@@ -1,9 +1,11 @@
 """Options that several commands share."""
 
+from pathlib import Path
+
 import pytest
 
-from uncial.cli_options import Decoder, Quality, quality_for
-from uncial.errors import ConfigError
+from uncial.cli_options import Decoder, Quality, check_place, quality_for
+from uncial.errors import ConfigError, StorageError
 
 
 @pytest.mark.parametrize(
@@ -27,3 +29,9 @@ def test_a_decoder_names_the_quality_that_reads_with_it(
 def test_a_decoder_that_does_not_fit_the_quality_is_told(quality: Quality, decoder: Decoder) -> None:
     with pytest.raises(ConfigError, match=f"--decoder {decoder} is not how quality {quality} reads"):
         quality_for(quality, decoder)
+
+
+def test_a_folder_is_no_place_for_a_file(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="is a folder; name a file in it with -o"):
+        check_place(tmp_path, (), force=True)
+    check_place(tmp_path, (), force=False, folder=True)

@@ -187,21 +187,6 @@ def test_the_best_bundle_is_kept_when_a_later_one_is_worse(tmp_path: Path, monke
     assert load_bundle(out).provenance["course"]["step"] <= 4
 
 
-def test_a_checkpoint_knows_the_bundle_that_was_kept(tmp_path: Path) -> None:
-    out, seen = tmp_path / "bundle", []
-
-    def look(progress: Progress) -> None:
-        if "validation CER" in progress.note:
-            seen.append(progress.step)
-            if len(seen) > 1:  # killed before the next checkpoint is due
-                raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(samples(8), out, settings(epochs=9, validate_minutes=0.0, checkpoint_minutes=60.0), watch=look)
-    assert checkpoint_of(out)["course"]["step"] == seen[0]
-    assert load_bundle(out).provenance["course"]["best_cer"] <= checkpoint_of(out)["course"]["best_cer"]
-
-
 @pytest.mark.parametrize("resume", [False, True])
 def test_what_is_there_is_not_overwritten(tmp_path: Path, resume: bool) -> None:
     (tmp_path / "letters").mkdir()

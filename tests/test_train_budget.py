@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 from drawn_samples import samples, settings
 
@@ -37,3 +38,19 @@ def test_a_finished_run_gives_its_bundle_an_int8_graph(tmp_path: Path) -> None:
     train(samples(4), tmp_path / "bundle", settings(epochs=1, int8_lines=2, **ONLY_LAST), watch=heard.append)
     assert "int8" in heard[-1].note
     assert json.loads((tmp_path / "bundle" / "bundle.json").read_text(encoding="utf-8"))["files"]
+
+
+def test_a_checkpoint_knows_the_bundle_that_was_kept(tmp_path: Path) -> None:
+    out, seen = tmp_path / "bundle", list[int]()
+
+    def look(progress: Progress) -> None:
+        if "validation CER" in progress.note:
+            seen.append(progress.step)
+            if len(seen) > 1:  # killed before the next checkpoint is due
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(samples(8), out, settings(epochs=9, validate_minutes=0.0, checkpoint_minutes=60.0), watch=look)
+    course = torch.load(run_folder(out) / FILE, weights_only=True)["course"]
+    assert course["step"] == seen[0]
+    assert load_bundle(out).provenance["course"]["best_cer"] <= course["best_cer"]

@@ -1,12 +1,13 @@
 """`uncial lm` and `uncial tune`: texts in, a language model out; and how a bundle weighs it best."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uncial.cli_options import Data, write_whole
+from uncial.cli_options import Data, check_place, write_whole
 from uncial.errors import BundleError, ConfigError, StorageError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def lm(
         typer.Argument(
             metavar="TEXT",
             help="Running text, .txt or .txt.xz, or folders of it; ground truth, of which the texts of split train are "
-            "taken; or one language model, .arpa or .safetensors.",
+            "taken; or one language model, .arpa or .safetensors, which is taken as it is.",
             show_default=False,
         ),
     ],
@@ -64,7 +65,7 @@ def lm(
     from uncial import language, screen
     from uncial.bundle import load_bundle
 
-    check_places(out, into, force=force)
+    check_places(out, into, texts, force=force)
     bundle = load_bundle(into) if into else None
     alphabet = (bundle if bundle and not alphabet_of else load_bundle(alphabet_of)).alphabet
     learned: tuple[Learned, ...] = ()
@@ -77,7 +78,7 @@ def lm(
     screen.show_language_model(model, learned)
 
 
-def check_places(out: Path | None, into: Path | None, *, force: bool) -> None:
+def check_places(out: Path | None, into: Path | None, texts: Sequence[Path], *, force: bool) -> None:
     """Make sure, before the work, that there is something to write and nothing is lost."""
     from uncial.bundle import load_own
 
@@ -85,8 +86,8 @@ def check_places(out: Path | None, into: Path | None, *, force: bool) -> None:
         raise ConfigError("name a file with -o or a bundle with --into, or the language model goes nowhere")
     if out and out.suffix not in MADE:
         raise ConfigError(f"{out}: a language model is written as {' or '.join(MADE)}; choose one of these endings")
-    if out and out.exists() and not force:
-        raise StorageError(f"{out}: is there already; name another file, or overwrite it with --force")
+    if out:
+        check_place(out, map(str, texts), force=force)
     if into and load_own(into).language_model and not force:
         raise StorageError(f"{into}: has a language model already; replace it with --force")
 

@@ -206,17 +206,20 @@ def read_words(path: Path | None) -> tuple[str, ...]:
     return words
 
 
-def check_place(out: Path, inputs: Iterable[str], *, force: bool) -> None:
+def check_place(out: Path, inputs: Iterable[str], *, force: bool, folder: bool = False) -> None:
     """See before the work that its result can be written, and that it would not replace what is not to be lost.
 
     Args:
         out: where the result goes.
         inputs: what it is made from, which is never written over.
         force: a file that is there already may be.
+        folder: the result may be files in a folder.
 
     Raises:
-        StorageError: it lies below a file, in a folder without the right to write, is an input itself, or is there.
+        StorageError: it lies below a file or where nobody may write, is an input itself, a folder, or there.
     """
+    if out.is_dir() and not folder:
+        raise StorageError(f"{out}: is a folder; name a file in it with -o")
     if out.is_file() and any(Path(name).is_file() and out.samefile(name) for name in inputs):
         raise StorageError(f"{out}: is read, so it is not written over; choose another -o")
     check_free(out, force=force)

@@ -110,7 +110,7 @@ def names_in(images: list[str], out: str | None, *, force: bool) -> list[str]:
 
     names = scan_names(images)
     if out is not None:
-        check_place(Path(out), names, force=force)
+        check_place(Path(out), names, force=force, folder=True)
     tell(passed_over(images))
     return names
 
