@@ -183,8 +183,8 @@ def test_processes_share_the_search_and_what_was_found_is_believed(
     assert half.keys() == {"drawn/0", "drawn/2"} & gaps.keys()
     gaps_file(tmp_path, 1).unlink()
     assert find_gaps_once(*common, Two(1, 2)) == gaps
-    gaps_file(tmp_path, 0).write_text("drawn/3\t2:50 4:90\n", encoding="utf-8")
-    assert find_gaps_once(*common, Ranks()) == {"drawn/3": (Gap(2, 50), Gap(4, 90))}
+    gaps_file(tmp_path, 0).write_text('["a name\\nof two lines", "2:50 4:90"]\n', encoding="utf-8")
+    assert find_gaps_once(*common, Ranks()) == {"a name\nof two lines": (Gap(2, 50), Gap(4, 90))}
 
 
 def test_a_training_splices_its_lines_and_says_so(tiny_bundle: Bundle, tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_a_training_splices_its_lines_and_says_so(tiny_bundle: Bundle, tmp_path:
     out = tmp_path / "bundle"
     train(lines, out, config, start=tiny_bundle.path, watch=lambda progress: heard.append(progress.note))
     assert any("lines have word gaps to cut at; 50%" in note for note in heard)
-    assert gaps_file(tmp_path / "bundle.run", 0).read_text(encoding="utf-8").startswith("drawn/")
+    assert gaps_file(tmp_path / "bundle.run", 0).read_text(encoding="utf-8").startswith('["drawn/')
     with pytest.raises(ConfigError, match="another splice_share"):
         train(lines, out, replace(config, splice_share=0.0), start=tiny_bundle.path, resume=True)
 
