@@ -45,6 +45,9 @@ def test_spans_stand_where_the_graphemes_are_drawn_whatever_the_size_of_the_imag
         assert [span.grapheme for span in spans] == list(line.text)
         for span, middle in zip(spans, line.middles, strict=True):
             assert abs((span.left + span.right) / 2 - middle * factor) < tolerance
+        assert [span.right for span in spans[:-1]] == [span.left for span in spans[1:]]  # no ink is left between
+        widths = sorted(span.right - span.left for span in spans)
+        assert spans[0].right - spans[0].left > 0.3 * widths[len(widths) // 2]
 
 
 def test_spans_lie_inside_the_image_and_tell_their_runners_up(

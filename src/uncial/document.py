@@ -21,8 +21,8 @@ class GraphemeSpan:
         end: the time step after the last.
         posterior: of this grapheme at its surest time step, in [0, 1].
         alternatives: the likeliest other graphemes at that time step with their posteriors, likeliest first.
-        left: where the slices of these time steps begin, in pixels of the line's image.
-        right: where they end. The network sees beyond both; the ink of the grapheme may begin earlier and end later.
+        left: where it begins, in pixels of the line's image: halfway from the time steps of the grapheme before.
+        right: where it ends: halfway to those of the next one. Its ink may begin a little earlier and end later.
     """
 
     grapheme: str

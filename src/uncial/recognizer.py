@@ -251,14 +251,25 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         return tuple((self.bundle.alphabet.graphemes[c - 1], probability(log_probs[c])) for c in others)
 
     def _extents(self, decoded: Sequence[DecodedSpan], shape: tuple[int, ...]) -> tuple[list[float], list[float]]:
-        """Left and right edges of the spans in pixels of the source image of this (H, W)."""
+        """Left and right edges of the graphemes in pixels of the source image of this (H, W).
+
+        CTC tells where a grapheme is recognised, not how far it reaches: each is given half of the way to the next one,
+        and at the ends of the line half of the usual distance.
+        """
         height, width = shape
         step = self.bundle.architecture.step_width
+        steps = np.array([(span.start, span.end) for span in decoded], float).reshape(-1, 2)
+        middles = steps.mean(axis=1)
+        reach = np.median(np.diff(middles)) / 2 if len(middles) > 1 else 0.0
+        between = (steps[:-1, 1] + steps[1:, 0]) / 2
+        left = [min(steps[0, 0], middles[0] - reach), *between] if len(steps) else []
+        right = [*between, max(steps[-1, 1], middles[-1] + reach)] if len(steps) else []
 
-        def edge(time_step: int) -> float:
-            return min(max(source_x(self.bundle.line_image, height, time_step * step), 0.0), float(width))
+        def pixels(time_steps: Sequence[float]) -> list[float]:
+            places = (source_x(self.bundle.line_image, height, time_step * step) for time_step in time_steps)
+            return [min(max(float(place), 0.0), float(width)) for place in places]
 
-        return [edge(span.start) for span in decoded], [edge(span.end) for span in decoded]
+        return pixels(left), pixels(right)
 
 
 def peak_posteriors(log_probs: LogProbs, decoded: Sequence[DecodedSpan]) -> tuple[list[int], list[float]]:
