@@ -99,7 +99,7 @@ def uncial(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
-    """Read handwriting: line images in, text out.
+    """Read handwriting: scans of pages or lines in, text out.
 
     Try: uncial read examples/lines
     """

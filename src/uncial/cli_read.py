@@ -81,7 +81,13 @@ def read(
     ] = None,
     out: Annotated[
         str | None,
-        typer.Option("--out", "-o", metavar="PATH", help="Write to this file; or PATH/: a file a scan in this folder."),
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="PATH",
+            callback=lambda path: None if path == "-" else path,
+            help="Write to this file; or PATH/: a file a scan in this folder; or -: print, as without it.",
+        ),
     ] = None,
     force: Force = False,
 ) -> None:
@@ -172,8 +178,17 @@ def put(  # noqa: PLR0913 - what there is, where it goes, and what must not be l
 
 
 def is_folder(out: str, format_: Format, *, several: bool) -> bool:
-    """Whether results go into files of their own."""
-    return Path(out).is_dir() or out.endswith(("/", os.sep)) or (several and format_ not in TOGETHER)
+    """Whether results go into files of their own.
+
+    Raises:
+        ConfigError: they must, and the name is that of one file.
+    """
+    if Path(out).is_dir() or out.endswith(("/", os.sep)):
+        return True
+    apart = several and format_ not in TOGETHER
+    if apart and Path(out).suffix:
+        raise ConfigError(f"{out}: several pages in the format {format_} cannot be one file; name a folder (-o out/)")
+    return apart
 
 
 def into_folder(results: Iterable["Result"], folder: Path, unread: list[str], names: list[str], *, force: bool) -> None:
