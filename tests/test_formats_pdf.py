@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from PIL import Image
 from uncial.document import Line, Page
 from uncial.errors import ImageError
 from uncial.formats.pdf import merge_pdfs, write_pdf
+from uncial.geometry import Points
 from uncial.scan import Scan, open_scans
 
 # A picture in which no turn and no mirror goes unseen.
@@ -60,9 +62,12 @@ def test_every_word_is_found_inside_its_line() -> None:
 @given(lines())
 def test_whatever_was_read_wherever_it_stands_becomes_a_pdf(line: Line) -> None:
     page = page_of([[line]])
-    data = write_pdf(page, scan_of(page))
     left, top, right, bottom = boundary_box(line)
-    for _, box in words_in(data, (WIDTH, HEIGHT)):
+    file = io.BytesIO()
+    with pikepdf.open(io.BytesIO(write_pdf(page, scan_of(page)))) as pdf:
+        pdf.pages[0].rotate(0, relative=False)  # as it lies in the scan
+        pdf.save(file)
+    for _, box in words_in(file.getvalue(), (WIDTH, HEIGHT)):
         assert min(max(left, 0), WIDTH) - 0.2 <= box[0] <= box[2] <= max(0, min(right, WIDTH)) + 0.2
         assert min(max(top, 0), HEIGHT) - 0.2 <= box[1] <= box[3] <= max(0, min(bottom, HEIGHT)) + 0.2
 
@@ -265,3 +270,29 @@ def test_gigantic_pages_are_as_large_as_viewers_can_show() -> None:
     scan = Scan("wide", "wide", np.full((10, 16_000), 200, np.uint8), dpi=30.0)
     size = pdfium.PdfDocument(write_pdf(Page("wide", 16_000, 10), scan))[0].get_size()
     assert size == pytest.approx((14_400, 9), abs=0.1)
+
+
+@pytest.mark.parametrize(("turns", "shown"), [(0, 0), (1, 90), (2, 180), (3, 270)])
+def test_a_page_that_does_not_stand_upright_is_turned_until_it_does(turns: int, shown: int) -> None:
+    page = usual_page()
+    gray, text = scan_of(page).gray, text_in(write_pdf(page, scan_of(page)))
+    for _ in range(turns):  # counterclockwise
+
+        def turned(points: Points, wide: int = page.width) -> Points:
+            return tuple((y, wide - 1 - x) for x, y in points)
+
+        regions = tuple(
+            replace(
+                region,
+                boundary=turned(region.boundary),
+                lines=tuple(
+                    replace(line, baseline=turned(line.baseline), boundary=turned(line.boundary))
+                    for line in region.lines
+                ),
+            )
+            for region in page.regions
+        )
+        page, gray = replace(page, width=page.height, height=page.width, regions=regions), np.rot90(gray)
+    data = write_pdf(page, Scan("letter.png", "letter", np.ascontiguousarray(gray)))
+    assert pdfium.PdfDocument(data)[0].get_rotation() == shown
+    assert text_in(data) == text

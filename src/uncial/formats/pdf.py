@@ -10,6 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from uncial.document import Page
 from uncial.errors import ImageError
 from uncial.formats.pdf_picture import picture_page
@@ -24,7 +26,7 @@ LONGEST = 14_400.0  # points; viewers show no longer pages (ISO 32000-1, annex C
 
 
 def write_pdf(page: Page, scan: Scan) -> bytes:
-    """A PDF of one page.
+    """A PDF of one page, which is shown the way up in which its lines are read.
 
     A scan that came from a PDF file gives that page with its pictures and drawings untouched. Of JPEG and JPEG 2000 the
     bytes of the file are taken over as they are, of other files all pixels. What never was a file, and pages of a PDF
@@ -51,7 +53,19 @@ def write_pdf(page: Page, scan: Scan) -> bytes:
         if placement is None:
             placement = _add_picture(pdf, page, scan)
         add_text(pdf, page, placement)
+        pdf.pages[0].rotate(_turn(page), relative=True)
         return _saved(pdf)
+
+
+def _turn(page: Page) -> int:
+    """By how many degrees clockwise a page is turned to be read: 0, 90, 180 or 270.
+
+    Writing stands upon its baselines, so the middle of a line's boundary tells where its upper side is.
+    """
+    if not page.lines:
+        return 0
+    x, y = sum(np.mean(line.boundary, axis=0) - np.mean(line.baseline, axis=0) for line in page.lines)
+    return (0 if y <= 0 else 180) if abs(y) >= abs(x) else (270 if x > 0 else 90)
 
 
 def merge_pdfs(pages: Sequence[bytes]) -> bytes:
