@@ -172,9 +172,7 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
             The page with a transcript for each line; what stands there instead tells `failures`.
         """
         page = page or self.find_lines(gray, name, rotate=rotate, cut_off=cut_off)
-        strips = [_strip(gray, line) for line in page.lines]
-        read = self.try_lines(strip for strip in strips if not isinstance(strip, ImageError))
-        told = [strip if isinstance(strip, ImageError) else next(read) for strip in strips]
+        told = self._try_strips(gray, page.lines)
         failures = [
             Failure(line.id, f"{name or 'page'}: line {line.id}: {error}")
             for line, error in zip(page.lines, told, strict=True)
@@ -183,13 +181,16 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         whole = page.with_transcripts([None if isinstance(one, ImageError) else one for one in told])
         return replace(whole, failures=(*page.failures, *failures))
 
+    def _try_strips(self, gray: NDArray[np.uint8], lines: Sequence[Line]) -> list[Transcript | ImageError]:
+        """What stands in some lines of a page, or why that cannot be told."""
+        strips = [_strip(gray, line) for line in lines]
+        read = self.try_lines(strip for strip in strips if not isinstance(strip, ImageError))
+        return [strip if isinstance(strip, ImageError) else next(read) for strip in strips]
+
     def _legible(self, gray: NDArray[np.uint8], page: Page) -> float:
         """The mean confidence of what is read in the longest lines of a page; 0 where that is too little to tell."""
-        strips = [
-            _strip(gray, line) for line in sorted(page.lines, key=lambda line: -length(line.baseline))[:LOOKED_AT]
-        ]
-        tried = self.try_lines(strip for strip in strips if not isinstance(strip, ImageError))
-        read = [line for line in tried if not isinstance(line, ImageError)]
+        longest = sorted(page.lines, key=lambda line: -length(line.baseline))[:LOOKED_AT]
+        read = [line for line in self._try_strips(gray, longest) if not isinstance(line, ImageError)]
         graphemes = sum(len(line.spans) for line in read)
         return sum(line.confidence * len(line.spans) for line in read) / graphemes if graphemes >= TELLING else 0.0
 
