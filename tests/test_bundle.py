@@ -47,7 +47,7 @@ def test_the_shipped_bundle_has_a_name_that_a_folder_at_hand_takes_precedence_of
         begin_anew(Path("default"))
     shutil.copytree(tiny_bundle.path, tmp_path / "default")
     assert load_bundle("default").alphabet == tiny_bundle.alphabet != load_bundle().alphabet
-    with pytest.raises(BundleError, match="'default' the shipped one"):
+    with pytest.raises(BundleError, match="writes; shipped: default"):
         load_bundle("defalt")
 
 

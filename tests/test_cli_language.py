@@ -13,9 +13,11 @@ from written_lines import Row, samples_of
 
 from uncial.alphabet import Alphabet
 from uncial.bundle import Bundle, add_decoding, load_bundle
+from uncial.decoders import BeamConfig
 from uncial.language import read_texts
 from uncial.ngram_file import load_ngrams
 from uncial.reliability import calibrated
+from uncial.tune import Trial
 
 PROSE = "\n".join(["Dear Ann no news a hill", "a hill no Dear Ann a hill no news a 1862 May hill Dear"] * 60)
 
@@ -169,3 +171,17 @@ def test_marks_of_any_script_belong_to_the_letter_before_them(tmp_path: Path) ->
     (text,) = read_texts([tmp_path / "one.txt"], alphabet, 1.0)
     assert alphabet.size not in {class_ for line in text.lines for class_ in line.tolist()}
     assert " ".join(alphabet.decode(line) for line in text.lines) == f"{words}ab ba"
+
+
+def test_tuning_keeps_what_reads_better_than_what_it_found(
+    bundle: Bundle, prose: Path, drawn_lines: Sequence[DrawnLine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = write_pairs(tmp_path / "letters" / "val", drawn_lines, repeat=6).parent
+    assert uncial("lm", prose, "--into", bundle.path, "--order", 3).code == 0
+    mine = {"weight": 0.2, "bonus": 1.0, "prior": 0.0, "width": 4}
+    add_decoding(load_bundle(bundle.path), mine, (1.0, 0.0))
+    worst = BeamConfig(weight=0.8, bonus=-30.0, width=8)  # which is of no use: it writes next to nothing
+    monkeypatch.setattr("uncial.tune.search", lambda lines, model: [Trial(worst, 0.0, 1.0)])
+    ran = uncial("tune", data, "-m", bundle.path)
+    assert (ran.code, "the beam stays as it was" in ran.out) == (0, True), ran.told
+    assert load_bundle(bundle.path).beam == mine

@@ -112,8 +112,8 @@ def test_a_file_that_is_there_is_written_over_only_when_asked(
     mine.write_text("corrected by hand", encoding="utf-8")
     words = ("read", "-m", tiny_bundle.path, folder / "line003.png", "-o", tmp_path / out)
     ran = uncial(*words)
-    assert ran.code == (3 if out == "." else 8)
-    assert ran.told == f"uncial: {mine}: is there already; choose another -o, or write over it with --force\n"
+    assert ran.code == 8
+    assert ran.told.startswith(f"uncial: {mine}: is there already; ") and "with --force" in ran.told
     assert mine.read_text(encoding="utf-8") == "corrected by hand"
     assert uncial(*words, "--force").code == 0
     assert mine.read_text(encoding="utf-8") == f"{TEXTS[3]}\n"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from commands import uncial
+from commands import uncial, written_sheet
 from conftest import DrawnLine
 
 from uncial.architecture import CRNNConfig
@@ -121,6 +121,14 @@ def test_the_command_writes_a_page_or_json(
     assert (tmp_path / "explain.json").read_text(encoding="utf-8").startswith("{")
     again = uncial("explain", image, "-m", tiny_bundle.path, "-o", tmp_path / "explain.json")
     assert (again.code, "--force" in again.told) == (8, True)
+
+
+def test_that_a_picture_shows_a_page_is_told(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    import cv2
+
+    cv2.imwrite(str(tmp_path / "page.png"), written_sheet())
+    ran = uncial("explain", tmp_path / "page.png", "-m", tiny_bundle.path, "-o", tmp_path / "explain.html")
+    assert (ran.code, "page.png: it seems to show a page of 3 lines; cut out the one" in ran.told) == (0, True)
 
 
 def test_the_page_tells_step_by_step_what_the_decoder_changed(explanation: Explanation) -> None:

@@ -96,6 +96,7 @@ def test_ten_lines_of_another_hand_bring_a_bundle_closer_to_it(new_hand: Path, t
 
 def test_what_reads_worse_than_the_start_is_not_kept(new_hand: Path, tmp_path: Path, start: Bundle) -> None:
     ran = adapt(new_hand, tmp_path / "mine", start, "--epochs", 1, "--set", "learning_rate=5", "--set", "averaging=0.0")
+    assert "nothing that was learned reads the lines to choose by better" in ran.out
     assert ran.code == 0, ran.told
     mine = load_bundle(tmp_path / "mine")
     assert all(np.allclose(mine.weights[name], value, rtol=1e-3) for name, value in start.weights.items())

@@ -1,6 +1,7 @@
 """How a training ends: when its budget is used up, and with what."""
 
 import json
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from drawn_samples import samples, settings
 
 from uncial.bundle import load_bundle
 from uncial.checkpoint import FILE, run_folder
+from uncial.interrupts import interrupts_wait
 from uncial.train import Progress, train
 
 ONLY_LAST = {"checkpoint_minutes": 99.0, "validate_minutes": 99.0}
@@ -47,10 +49,34 @@ def test_a_checkpoint_knows_the_bundle_that_was_kept(tmp_path: Path) -> None:
         if "validation CER" in progress.note:
             seen.append(progress.step)
             if len(seen) > 1:  # killed before the next checkpoint is due
-                raise KeyboardInterrupt
+                raise RuntimeError
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(RuntimeError):
         train(samples(8), out, settings(epochs=9, validate_minutes=0.0, checkpoint_minutes=60.0), watch=look)
     course = torch.load(run_folder(out) / FILE, weights_only=True)["course"]
     assert course["step"] == seen[0]
     assert load_bundle(out).provenance["course"]["best_cer"] <= course["best_cer"]
+
+
+def test_a_run_that_is_interrupted_between_checkpoints_goes_on_from_its_last_step(tmp_path: Path) -> None:
+    out, plan = tmp_path / "bundle", settings(epochs=3, validate_minutes=60.0, checkpoint_minutes=60.0)
+
+    def press(progress: Progress) -> None:
+        if progress.step == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(samples(8), out, plan, watch=press)
+    assert torch.load(run_folder(out) / FILE, weights_only=True)["course"]["step"] == 3
+    notes: list[str] = []
+    train(samples(8), out, plan, resume=True, watch=lambda progress: notes.append(progress.note))
+    assert any(note.startswith("resumed at step 3,") for note in notes)
+
+
+def test_ctrl_c_waits_for_the_end_of_what_belongs_together() -> None:
+    done: list[str] = []
+    with pytest.raises(KeyboardInterrupt), interrupts_wait():
+        signal.raise_signal(signal.SIGINT)
+        done.append("all of it")
+    assert done == ["all of it"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

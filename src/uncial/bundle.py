@@ -32,7 +32,8 @@ from uncial.weights import Weights, pack, places, unpack
 VERSION = 1
 SETTINGS, WEIGHTS, GRAPH, INT8_GRAPH = "bundle.json", "weights.safetensors", "model.onnx", "model.int8.onnx"
 LANGUAGE_MODEL = "lm.safetensors"
-SHIPPED = Path(__file__).parent / "models" / "default"
+SHIPPED = Path(__file__).parent / "models" / DEFAULT
+MODELS = {file.parent.name: file.parent for file in SHIPPED.parent.glob(f"*/{SETTINGS}")}  # all that ship, by name
 _HEAD = "head.bias"  # one number for each class, for each time step of a slice
 _CURE = "copy the whole folder again, or train it anew"
 
@@ -217,7 +218,7 @@ def load_bundle(path: Path | str | None = None) -> Bundle:
     """Open a bundle and check that it is whole.
 
     Args:
-        path: its folder; None, or "default" where there is no such folder: the model that ships with Uncial.
+        path: its folder, or, where there is no such folder, the name of a model that ships; None: "default".
 
     Raises:
         BundleError: there is none, it is damaged, or it is of a newer version; the message names the cure.
@@ -225,8 +226,8 @@ def load_bundle(path: Path | str | None = None) -> Bundle:
     folder = SHIPPED if path is None else Path(path)
     if not folder.exists() and aside(folder).exists():
         folder = aside(folder)  # the machine stopped between the two moves of `replace_folder`
-    if str(path) == DEFAULT and not folder.exists():
-        folder = SHIPPED
+    if not folder.exists():
+        folder = MODELS.get(str(path), folder)
     settings = _settings(folder)
     try:
         architecture = from_dict(CRNNConfig, settings["architecture"])
@@ -246,11 +247,11 @@ def load_own(path: Path) -> Bundle:
 
     Raises:
         BundleError: see `load_bundle`.
-        ConfigError: it is named as the shipped one, which stays as it is.
+        ConfigError: it is named as a shipped one, which stays as it is.
     """
     bundle = load_bundle(path)
-    if str(path) == DEFAULT and bundle.path == SHIPPED:
-        raise ConfigError(f"{DEFAULT}: is the shipped model, which stays as it is; copy {SHIPPED} and name the copy")
+    if bundle.path == MODELS.get(str(path)):
+        raise ConfigError(f"{path}: is a shipped model, which stays as it is; copy {bundle.path} and name the copy")
     return bundle
 
 
@@ -260,7 +261,7 @@ def _settings(folder: Path) -> dict[str, Any]:
     if not file.is_file():
         found = "is not a folder" if folder.is_file() else f"has no {SETTINGS}" if folder.exists() else "no such folder"
         raise BundleError(
-            f"{folder}: {found}; a bundle is the folder that 'uncial train -o' writes, and {DEFAULT!r} the shipped one"
+            f"{folder}: {found}; a bundle is what 'uncial train -o' writes; shipped: {', '.join(sorted(MODELS))}"
         )
     try:
         settings = json.loads(file.read_text(encoding="utf-8"))

@@ -2,11 +2,17 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from uncial.cli_options import Force, HowWell, Model, Quality, check_place, write_whole
+from uncial.cli_output import tell
+
+if TYPE_CHECKING:
+    from uncial.explanation import Explanation
+    from uncial.image_file import Gray
+    from uncial.recognizer import Recognizer
 
 
 class Form(StrEnum):
@@ -31,18 +37,35 @@ def explain(
     The page opens from disk in any browser: filters and what they found, slices, memory, what context decides, how
     slices become text, and the pixels that carried each letter. It needs PyTorch: pip install 'uncial[train]'.
     """
-    import json
     from dataclasses import replace
 
     from uncial.explain import explain as explain_line
-    from uncial.explain_page import render
     from uncial.image_file import load_image
     from uncial.recognizer import Recognizer
 
     check_place(out, [str(image)], force=force)
     recognizer = Recognizer.load(model, quality=quality, backend="torch")
-    explanation = explain_line(recognizer, load_image(image, str(image)))
-    explanation = replace(explanation, about={"Image": image.name, "Model": recognizer.bundle.path.name})
-    page = render(explanation) if format_ is Form.html else json.dumps(explanation.to_dict(), ensure_ascii=False)
-    write_whole(out, page)
+    gray = load_image(image, str(image))
+    tell(notes_on(recognizer, gray, image))
+    about = {"Image": image.name, "Model": recognizer.bundle.path.name}
+    explanation = replace(explain_line(recognizer, gray), about=about)
+    write_whole(out, written(explanation, format_))
     print(f"{out}: {explanation.transcript.text}")
+
+
+def written(explanation: "Explanation", format_: Form) -> str:
+    """An explanation as the file that it becomes."""
+    import json
+
+    from uncial.explain_page import render
+
+    return render(explanation) if format_ is Form.html else json.dumps(explanation.to_dict(), ensure_ascii=False)
+
+
+def notes_on(recognizer: "Recognizer", gray: "Gray", image: Path) -> list[str]:
+    """What speaks against a picture showing one line."""
+    from uncial.layout import is_strip
+
+    lines = 1 if is_strip(gray) else len(recognizer.find_lines(gray).lines)
+    told = f"{image}: it seems to show a page of {lines} lines; cut out the one that is meant"
+    return [told] if lines > 1 else []

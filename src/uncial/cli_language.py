@@ -131,7 +131,7 @@ def tune(
     """Find how much a bundle should trust its language model, and how sure it may say it is.
 
     Weight, bonus, prior and width of the beam, and the calibration of confidences, are chosen on half of the lines of
-    split val, judged on the other half, and written into the bundle.
+    split val, judged on the other half, and written into the bundle where that is no worse than what it has.
     """
     from uncial import screen
     from uncial.bundle import load_own

@@ -1,8 +1,7 @@
 """`uncial read`: scans in, text or files out; a scan that cannot be read does not stop the others."""
 
-import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import chain, islice
 from pathlib import Path
@@ -22,19 +21,17 @@ from uncial.cli_options import (
     Rotate,
     Shows,
     Words,
-    check_free,
     check_place,
     quality_for,
     read_words,
-    write_whole,
 )
-from uncial.errors import ConfigError, GroundTruthError, ImageError, StorageError
+from uncial.cli_output import left_to_read, names_folder, put, tell
+from uncial.errors import ConfigError, GroundTruthError, ImageError
 
 if TYPE_CHECKING:
     from uncial.archive import Result
 
 SOME_UNREAD = 3  # exit code: some of several scans could not be read
-TOGETHER = (Format.text, Format.json, Format.pdf)  # of which one file can hold many scans
 
 
 def read(
@@ -89,6 +86,9 @@ def read(
             help="Write to this file; or PATH/: a file a scan in this folder; or -: print, as without it.",
         ),
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a folder: read only the scans that have no file in it yet.")
+    ] = False,
     force: Force = False,
 ) -> None:
     """Read pages and lines, and print what is written on them.
@@ -97,26 +97,35 @@ def read(
     several scans could not be read; the reasons are on standard error, and all others were read.
     """
     from uncial.archive import Task
+    from uncial.formats import FORMATS
     from uncial.together import portions, processes_for, read_all
 
-    names, unread, how = names_in(images, out, force=force), list[str](), quality_for(quality, decoder)
+    names, unread, how = names_in(images, out, force=force, resume=resume), list[str](), quality_for(quality, decoder)
     task = Task(format_, shows, rotate, model, how, n_best, backend, read_words(words), cut_off, layout)
-    work = portions(names)
+    left, kept = left_to_read(names, out, FORMATS[format_].suffix, force=force, resume=resume)
+    work = portions(left)
     with closing(read_all(work, task, processes_for(work, processes))) as read_:
         first, results = ahead(counted(read_, sum(portion.scans for portion in work), drawn=out is not None), 2)
-        results = told(results, unread, names[0] if len(first) == len(names) == 1 else None)
+        results = told(results, unread, names[0] if len(first) == len(names) == 1 else None, kept)
         put(results, format_, out, unread, names, several=len(first) > 1, force=force)
     if unread:
         raise typer.Exit(SOME_UNREAD)
 
 
-def names_in(images: list[str], out: str | None, *, force: bool) -> list[str]:
-    """The scans that are meant; folders that are passed over are told. StorageError: `out` cannot be written."""
+def names_in(images: list[str], out: str | None, *, force: bool, resume: bool) -> list[str]:
+    """The scans that are meant; folders that are passed over are told.
+
+    Raises:
+        StorageError: `out` cannot be written.
+        ConfigError: to go on, there has to be a folder.
+    """
     from uncial.scan import passed_over, scan_names
 
     names = scan_names(images)
     if out is not None:
         check_place(Path(out), names, force=force, folder=True)
+    if resume and (force or out is None or not names_folder(out)):
+        raise ConfigError("--resume goes on with a folder of files; name one with -o out/, and leave out --force")
     tell(passed_over(images))
     return names
 
@@ -137,143 +146,19 @@ def ahead(results: Iterator["Result"], count: int) -> tuple[list["Result"], Iter
     return first, chain(first, results)
 
 
-def told(results: Iterable["Result"], unread: list[str], alone: str | None) -> Iterator["Result"]:
+def told(results: Iterable["Result"], unread: list[str], alone: str | None, kept: set[str]) -> Iterator["Result"]:
     """Pass results on, and tell on standard error what could not be read.
 
     Args:
         results: as they come.
         unread: is filled with the reasons.
         alone: the only scan, so its failure is the command's; None: there are several.
+        kept: names of files of earlier results, which stay; results of these names are not passed on.
     """
     for result in results:
         if alone and not result.file:
             raise (GroundTruthError if alone.lower().endswith(".xml") else ImageError)(*result.unread)
         tell((*result.unread, *result.notes))
         unread += result.unread
-        yield result
-
-
-def tell(lines: Iterable[str]) -> None:
-    """Print what is no result on standard error."""
-    for line in lines:
-        print(f"uncial: {line}", file=sys.stderr)
-
-
-def put(  # noqa: PLR0913 - what there is, where it goes, and what must not be lost
-    results: Iterable["Result"],
-    format_: Format,
-    out: str | None,
-    unread: list[str],
-    names: list[str],
-    *,
-    several: bool,
-    force: bool,
-) -> None:
-    """Write what was read: to the screen, into one file, or into a folder."""
-    if out is not None and is_folder(out, format_, several=several):
-        into_folder(results, Path(out), unread, names, force=force)
-    else:
-        parts = stream(results, format_, several=several)
-        into_one(merged(parts) if format_ is Format.pdf else parts, Path(out) if out else None)
-
-
-def is_folder(out: str, format_: Format, *, several: bool) -> bool:
-    """Whether results go into files of their own.
-
-    Raises:
-        ConfigError: they must, and the name is that of one file.
-    """
-    if Path(out).is_dir() or out.endswith(("/", os.sep)):
-        return True
-    apart = several and format_ not in TOGETHER
-    if apart and Path(out).suffix:
-        raise ConfigError(f"{out}: several pages in the format {format_} cannot be one file; name a folder (-o out/)")
-    return apart
-
-
-def into_folder(results: Iterable["Result"], folder: Path, unread: list[str], names: list[str], *, force: bool) -> None:
-    """A file for each scan that was read; what would replace another's, or what is there, is told and not written.
-
-    Args:
-        results: as they come.
-        folder: for the files.
-        unread: gets the reasons why something was not written.
-        names: what is read, which is never written over.
-        force: other files that are there already may be.
-    """
-    taken = {identity(Path(name)): f"over {name}, which is read; choose another folder" for name in names}
-    taken.pop(None, None)
-    try:
-        for result in (result for result in results if result.file):
-            path = folder / result.file
-            if reason := in_the_way(result.name, path, taken, force=force):
-                unread.append(reason)
-                tell([reason])
-            else:
-                write_whole(path, result.data)
-                taken[identity(path)] = f"as {result.file}, as {result.name} is; read them into two folders"
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"what was read is in {folder}") from None
-
-
-def in_the_way(name: str, path: Path, taken: Mapping[tuple[int, int] | None, str], *, force: bool) -> str:
-    """Why the file of the scan of this name is not written there; "": nothing is in the way."""
-    if place := taken.get(identity(path)):
-        return f"{name}: would be written {place}"
-    try:
-        check_free(path, force=force)
-    except StorageError as error:
-        return str(error)
-    return ""
-
-
-def identity(path: Path) -> tuple[int, int] | None:
-    """What tells a file from all others, however it is called; None: there is none."""
-    try:
-        return (found := path.stat()).st_dev, found.st_ino
-    except (OSError, ValueError):
-        return None
-
-
-def into_one(parts: Iterable[bytes], out: Path | None) -> None:
-    """Everything into one file, or to the screen piece by piece; a file is written only when all is there.
-
-    Args:
-        parts: of each scan that was read, empty where nothing is written on it; none: nothing was read, and what is
-            there stays.
-        out: the file; None: the screen.
-    """
-    if out is None:
-        for part in parts:
-            sys.stdout.buffer.write(part)
-            sys.stdout.flush()
-    elif read_ := list(parts):
-        write_whole(out, b"".join(read_))
-
-
-def stream(results: Iterable["Result"], format_: Format, *, several: bool) -> Iterator[bytes]:
-    """What was read, one behind the other; in JSON an array of an object each if there are several."""
-    if several and format_ not in TOGETHER:
-        raise ConfigError(f"several pages in the format {format_} cannot be one stream; name a folder with -o")
-    for number, result in enumerate(results):
-        if format_ is Format.json:
-            yield (b",\n" if number else b"[\n" if several else b"") + result.data.strip()
-        elif result.file:
-            yield (heading(result, first=number == 0) if several and format_ is Format.text else b"") + result.data
-    if format_ is Format.json:
-        yield b"\n]\n" if several else b"\n"
-
-
-def merged(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """One PDF of the pages, if there are any."""
-    from uncial.formats.pdf import merge_pdfs
-
-    if pages := list(parts):
-        yield merge_pdfs(pages)
-
-
-def heading(result: "Result", *, first: bool) -> bytes:
-    """What tells several texts apart: a line's name before it, as grep does, or a page's above it, as head does."""
-    if result.page:
-        return os.fsencode(f"{'' if first else chr(10)}==> {result.name} <==\n")
-    return os.fsencode(f"{result.name}:")
+        if result.file not in kept:
+            yield result

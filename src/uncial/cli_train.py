@@ -1,6 +1,6 @@
 """`uncial train`: ground truth in, a bundle out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -72,7 +72,18 @@ def train(
     how: dict[str, Any] = {"synthetic": drawn, "start": start, "teacher": teacher, "changes": changes}
     with telling_what_is_kept(out), TrainingScreen() as watch:
         bundle = run(samples, out, chosen, resume=resume, watch=watch, **how)
-    show_trained(bundle)
+    show_trained(bundle, gain_of(bundle.provenance["course"]))
+
+
+def gain_of(course: Mapping[str, Any]) -> str:
+    """What the kept network has over the one that the run began with, if that was read; "": it was not."""
+    if course["start_cer"] is not None:
+        return f"CER of the lines to choose by: {course['start_cer']:.2%} at first, {course['cer']:.2%} now"
+    if course["step"]:
+        return ""
+    return (
+        "nothing that was learned reads the lines to choose by better, so what it began with is kept; give more lines"
+    )
 
 
 def training_settings(

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from uncial.errors import ImageError, MissingExtraError
+from uncial.negative import positive
 
 Gray = NDArray[np.uint8]
 
@@ -35,7 +36,7 @@ _DAMAGES = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, Ty
 
 
 def load_image(file: Path | str | bytes, name: str = "") -> Gray:
-    """Open an image of any usual kind as gray, upright.
+    """Open an image of any usual kind as gray, upright, a negative as its positive.
 
     Orientation in EXIF is obeyed; transparent parts are laid on white; 16-bit and float images are scaled to 8 bit;
     of several frames the first counts.
@@ -54,7 +55,7 @@ def load_image(file: Path | str | bytes, name: str = "") -> Gray:
     name = name or ("image" if isinstance(file, bytes) else str(file))
     data = file if isinstance(file, bytes) else read_bytes(Path(file), name)
     with opened(data, name) as image:
-        return gray_of(image, name)
+        return positive(gray_of(image, name))
 
 
 @contextmanager

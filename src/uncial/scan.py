@@ -11,6 +11,7 @@ from pathlib import Path
 from uncial.document import Failure, Page
 from uncial.errors import ImageError, UncialError
 from uncial.image_file import Gray, dpi_of, gray_of, is_folder, is_pipe, opened, pages_of, read_bytes, reading, size_of
+from uncial.negative import positive
 
 STDIN = "-"
 SUFFIXES = (
@@ -27,7 +28,7 @@ class Scan:
     Attributes:
         name: what messages and results call it: the path as given, with #3 behind it for the third page of a file.
         stem: name for files written of it, such as "letter" or "letter-0003".
-        gray: uint8 (H, W), upright, 0 black to 255 white.
+        gray: uint8 (H, W), upright, 0 black to 255 white; of a negative the positive.
         path: of the file it came from; None: standard input or memory.
         number: of the page in its file, from 1.
         pages: how many pages the file has.
@@ -62,12 +63,17 @@ class _Source:
     def names(self, number: int, pages: int) -> tuple[str, str]:
         """What a page of it is called, and the stem of files written of it."""
         stem = "stdin" if isinstance(self.file, bytes) else self.file.stem
-        return (self.name, stem) if pages == 1 else (f"{self.name}#{number}", f"{stem}-{number:04}")
+        return (self.name, stem) if pages == 1 else (f"{self.name}#{number}", numbered(stem, number))
 
     def scan(self, gray: Gray, number: int, pages: int, dpi: float | None) -> Scan:
         name, stem = self.names(number, pages)
         path, data = (None, self.file) if isinstance(self.file, bytes) else (self.file, None)
-        return Scan(name, stem, gray, path, number, pages, dpi, data=data)
+        return Scan(name, stem, positive(gray), path, number, pages, dpi, data=data)
+
+
+def numbered(stem: str, number: int) -> str:
+    """The stem of files written of one page of several in a file, from 1."""
+    return f"{stem}-{number:04}"
 
 
 def scan_names(arguments: Sequence[str]) -> list[str]:

@@ -208,11 +208,11 @@ def _list(name: str, entries: Sequence[str]) -> None:
         console().print(f"\n{name}: {len(entries):,}", *entries[:LISTED], *more, sep="\n  ", soft_wrap=True)
 
 
-def show_trained(bundle: "Bundle") -> None:
-    """Tell where the bundle is that a training made, and what to do next; of torchrun's processes one tells."""
-    graphemes = len(bundle.alphabet.graphemes)
+def show_trained(bundle: "Bundle", gain: str = "") -> None:
+    """Tell what a training gained, where its bundle is, and what to do next; of torchrun's processes one tells."""
+    told = f"{bundle.path}: {len(bundle.alphabet.graphemes)} graphemes; read with: uncial read -m {bundle.path} IMAGE"
     if os.environ.get("RANK", "0") == "0":
-        print(f"{bundle.path}: {graphemes} graphemes; read with: uncial read -m {bundle.path} IMAGE")
+        print(*filter(None, (gain, told)), sep="\n")
 
 
 def bundle_facts(bundle: "Bundle") -> dict[str, Any]:
@@ -279,7 +279,7 @@ def show_language_model(model: "NGrams", learned: "Sequence[Learned]") -> None:
 
 def show_tuned(found: "Tuned") -> None:
     """All ways to decode that were tried, and how the chosen one does on lines that it was not chosen by."""
-    table = Table("weight", "bonus", "prior", "width", "CER", "CPU-ms a line", box=None, pad_edge=False)
+    table = Table("weight", "bonus", "prior", "width", "CER", "CPU-ms a line", "", box=None, pad_edge=False)
     for trial in (*found.trials, *found.judged):
         beam = trial.beam
         settings = ("best path", "", "", "")
@@ -288,10 +288,13 @@ def show_tuned(found: "Tuned") -> None:
         if trial is found.judged[0]:
             table.add_section()
             table.add_row(f"chosen on {found.lines[0]:,} lines; judged on {found.lines[1]:,} others:")
-        table.add_row(*settings, f"{trial.cer:.2%}", f"{trial.milliseconds:.2f}")
+        was = "as it was" if trial is found.judged[1] else ""
+        table.add_row(*settings, f"{trial.cer:.2%}", f"{trial.milliseconds:.2f}", was)
     console().print(table)
     before, after = (f"{100 * error:.1f}" for error in found.errors)
     temperature, shift = found.calibration
     console().print(
-        f"\nconfidence: temperature {temperature:g}, shift {shift:g}; off by {after} points, {before} before"
+        f"\nconfidence: temperature {temperature:g}, shift {shift:g}; off by {after} points, {before} as it was"
     )
+    if not found.better:
+        console().print("the beam stays as it was, since that reads those others better; try more lines")

@@ -23,6 +23,7 @@ from uncial.bundle import Bundle, load_bundle, save_bundle
 from uncial.checkpoint import Course
 from uncial.config import to_dict
 from uncial.heritage import begin, language_of
+from uncial.interrupts import interrupts_wait
 from uncial.ngram_file import Language
 from uncial.nn.batches import BatchMaker, plan_batches, spread
 from uncial.nn.crnn import check_parts
@@ -41,6 +42,8 @@ from uncial.train_config import TrainConfig
 from uncial.training_lines import TrainingLines, gather
 
 LOG_MINUTES = 1.0
+# What a run may not change on its way: these make the network, its pictures, and the batches of an epoch.
+DECISIVE = ("network", "line_image", "batch_lines", "synthetic_share", "splice_share", "easy_skipped", "seed")
 
 
 def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of which a caller names the few it wants
@@ -79,7 +82,6 @@ def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of whi
             than the checkpoint's, with a teacher where there was none, or with other bigrams.
         TrainingError: the loss stays infinite.
     """
-    folder = checkpoint.run_folder(out)
     if not resume:
         checkpoint.begin_anew(out)
     if config.threads:
@@ -89,7 +91,7 @@ def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of whi
     lines = gather(samples, config, old.alphabet if old else None, synthetic)
     run = _Run(lines, config, out, watch)
     if run.ranks.rank == 0:
-        checkpoint.write_whole(folder / "left_out.tsv", lambda file: file.write(lines.left_out_table().encode()))
+        checkpoint.write_whole(run.folder / "left_out.tsv", lambda file: file.write(lines.left_out_table().encode()))
     run.tell(lines.summary())
     if old is not None:
         run.tell(take_over(old.weights, old.alphabet, run.learner.network, lines.alphabet))
@@ -117,8 +119,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         self.epoch_lines = lines.epoch_size(config.synthetic_share)
         self.training = BatchMaker(lines.training, config.network, config.line_image, room)
         self.validation = BatchMaker(lines.validation, config.network, config.line_image, room // 8)
-        self.course = Course()
-        self.lately = Lately()
+        self.course, self.lately = Course(), Lately()
         self.hard = HardLines(len(lines.training), self.ranks)
         self.language: Language | None = None
         self.facts: dict[str, Any] = {"training": to_dict(config)} | lines.facts()
@@ -152,8 +153,17 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         return min(1.0, self.course.lines / (self.config.epochs * self.epoch_lines))
 
     def go(self) -> None:
-        """Learn until the budget is used, with validations, checkpoints and the log on the way."""
-        self.begin()
+        """Learn until the budget is used; one process that learns alone leaves a checkpoint when it is interrupted."""
+        try:
+            self.begin()
+            self.learn()
+        except KeyboardInterrupt:
+            if self.ranks.world == 1 and (self.course.step or self.out.exists()):  # several may stand at several steps
+                self.save()
+            raise
+
+    def learn(self) -> None:
+        """Learn to the end, with validations, checkpoints and the log on the way."""
         minutes = {self.validate: self.config.validate_minutes, self.save: self.config.checkpoint_minutes}
         minutes[self.log] = LOG_MINUTES
         last = dict.fromkeys(minutes, self.course.seconds)
@@ -167,8 +177,9 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
                 if self.done >= 1:
                     break
             else:
-                self.course.epoch, self.course.batch = self.course.epoch + 1, 0
-                self.hard.settle()
+                with interrupts_wait():
+                    self.course.epoch, self.course.batch = self.course.epoch + 1, 0
+                    self.hard.settle()
         self.validate()
         if self.ranks.rank == 0:
             self.run_log.close()
@@ -192,11 +203,12 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         batches = plan_batches(widths, self.config.batch_lines, rng, self.ranks.world)
         plan = self.ranks.share([[chosen[index] for index in batch] for batch in batches])
         for batch in self.training.epoch(plan[course.batch :], self.config.augment, seeds):
-            loss = self.learner.learn(batch, course.step, self.done)
-            self.hard.note(plan[course.batch], self.learner.line_losses)
-            seen = int(self.ranks.sum(len(batch.widths)))
-            course.step, course.batch, course.lines = course.step + 1, course.batch + 1, course.lines + seen
-            course.skipped += not math.isfinite(loss)
+            with interrupts_wait():  # a step is whole, or it was not
+                loss = self.learner.learn(batch, course.step, self.done)
+                self.hard.note(plan[course.batch], self.learner.line_losses)
+                seen = int(self.ranks.sum(len(batch.widths)))
+                course.step, course.batch, course.lines = course.step + 1, course.batch + 1, course.lines + seen
+                course.skipped += not math.isfinite(loss)
             # From step to step, so that waiting for data, validation and checkpoints count in the budget.
             self.clock, before = time.monotonic(), self.clock
             course.seconds = self.ranks.agree(course.seconds + self.clock - before)
@@ -208,8 +220,9 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         if self.ranks.rank == 0:
             chosen = spread(len(self.validation.lines), self.config.validation_lines)
             cer = self.course.cer = self.learner.read(self.validation, chosen).error_rate
-            if self.course.judge(cer, self.config.tolerance) or not self.out.exists():
-                self.keep()
+            with interrupts_wait():  # what counts as kept is kept
+                if self.course.judge(cer, self.config.tolerance) or not self.out.exists():
+                    self.keep()
             self.log(cer)
             self.tell(f"step {self.course.step:,}: validation CER {cer:.2%}")
         self.course.stale = int(self.ranks.agree(self.course.stale))
@@ -217,10 +230,9 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
 
     def keep(self) -> None:
         """Write the averaged network as the bundle, with the language model that goes along."""
-        facts = {**self.facts, "course": asdict(self.course)}
         weights = {name: value.float().cpu().numpy() for name, value in self.learner.average.state_dict().items()}
         how = self.config.network, self.lines.alphabet, self.config.line_image
-        save_bundle(self.out, *how, facts, weights, self.graph, self.language)
+        save_bundle(self.out, *how, self.facts | {"course": asdict(self.course)}, weights, self.graph, self.language)
 
     @cached_property
     def graph(self) -> bytes:
@@ -249,16 +261,11 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
     def log(self, cer: float | None = None) -> None:
         """Add a row to the run's log, with the CER if there was a validation."""
         if self.ranks.rank == 0:
-            self.run_log.add(
-                step=self.course.step,
-                epoch=round(self.course.lines / self.epoch_lines, 3),
-                lines=self.course.lines,
-                seconds=round(self.course.seconds),
-                loss=f"{self.lately.loss:.5f}",
-                lines_per_second=f"{self.lately.lines_per_second:.2f}",
-                learning_rate=f"{self.config.learning_rate * one_cycle(self.done, self.config.warmup):.3e}",
-                **({} if cer is None else {"cer": f"{cer:.5f}"}),
-            )
+            course, lately, epoch = self.course, self.lately, round(self.course.lines / self.epoch_lines, 3)
+            rate = self.config.learning_rate * one_cycle(self.done, self.config.warmup)
+            told = {"loss": f"{lately.loss:.5f}", "lines_per_second": f"{lately.lines_per_second:.2f}"}
+            told |= {"learning_rate": f"{rate:.3e}"} | ({} if cer is None else {"cer": f"{cer:.5f}"})
+            self.run_log.add(step=course.step, epoch=epoch, lines=course.lines, seconds=round(course.seconds), **told)
 
     def tell(self, note: str = "") -> None:
         """Pass the progress on to whoever watches."""
@@ -279,22 +286,15 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         """Take up the checkpoint."""
         state, self.course = checkpoint.load_checkpoint(self.folder, self._identity())
         self.learner.load(state)
-        if "hard_lines" in state:  # not of runs begun before easy lines could be passed over
-            self.hard.load(state["hard_lines"])
+        self.hard.load(state["hard_lines"])
         self.tell(f"resumed at step {self.course.step:,}, {self.course.seconds / 60:.0f} minutes in")
 
     def _identity(self) -> dict[str, Any]:
-        return {
-            "network": to_dict(self.config.network),
-            "line_image": to_dict(self.config.line_image),
+        settings = to_dict(self.config)
+        return {name: settings[name] for name in DECISIVE} | {
             "alphabet": list(self.lines.alphabet.graphemes),
             "number of training lines": len(self.lines.training),
-            "batch_lines": self.config.batch_lines,  # this and the next three decide which batches an epoch has
-            "synthetic_share": self.config.synthetic_share,
-            "splice_share": self.config.splice_share,
-            "easy_skipped": self.config.easy_skipped,
             "teacher": self.learner.teacher is not None,
             "bigrams": self.config.bigrams if self.learner.bigrams is not None else 0,
-            "seed": self.config.seed,
             "number of processes": self.ranks.world,
         }

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from uncial.bundle import Bundle, add_decoding
+from uncial.config import from_dict
 from uncial.decoders import DECODERS, BeamConfig, beam_search, best_path
 from uncial.errors import BundleError, GroundTruthError, ImageError
 from uncial.lineimage import line_image
@@ -53,23 +54,25 @@ class Tuned:
 
     Attributes:
         trials: on the lines for choosing, in the order they were made.
-        judged: best path and the chosen settings, on the other lines.
-        calibration: temperature and shift of confidences.
-        errors: expected calibration error of the other lines, before and after.
+        judged: best path, the settings as they were, and the chosen ones, on the other lines.
+        calibration: temperature and shift of confidences, those that were there if they fit the other lines better.
+        errors: expected calibration error of the other lines, as they were calibrated and as they are.
+        better: the chosen settings read the other lines no worse than those that were there; else these stay.
         lines: for choosing, and for judging.
     """
 
     trials: tuple[Trial, ...]
-    judged: tuple[Trial, Trial]
+    judged: tuple[Trial, Trial, Trial]
     calibration: tuple[float, float]
     errors: tuple[float, float]
+    better: bool
     lines: tuple[int, int]
 
 
 def tune(
     bundle: Bundle, samples: Sequence[Sample], most: int = 600, progress: Progress = lambda done, total: None
 ) -> Tuned:
-    """Find the settings and write them into the bundle.
+    """Find the settings and write into the bundle what is no worse than what it has.
 
     Args:
         bundle: with a language model.
@@ -94,14 +97,23 @@ def tune(
     best = min(trial.cer for trial in trials) * TOLERATED
     chosen = min((t for t in trials if t.cer <= best), key=lambda t: (t.beam.width if t.beam else 0, t.cer)).beam
     assert chosen, "the search tries beams only"
-    calibration = fit(confidences(choosing, model, chosen))
-    judged = tried(judging, None, None), tried(judging, model, chosen)
-    before = confidences(judging, model, chosen)
-    after = [(calibrated(sure, *calibration), edits) for sure, edits in before]
-    errors = calibration_error(bins_of(before)), calibration_error(bins_of(after))
-    beam = {"weight": chosen.weight, "bonus": chosen.bonus, "prior": chosen.prior, "width": chosen.width}
+    was = from_dict(BeamConfig, bundle.beam)
+    judged = tried(judging, None, None), tried(judging, model, was), tried(judging, model, chosen)
+    better = judged[2].cer <= judged[1].cer * TOLERATED
+    taken = chosen if better else was
+    sure = confidences(judging, model, taken)
+    ways = bundle.calibration, fit(confidences(choosing, model, taken))
+    errors = off(sure, ways[0]), off(sure, ways[1])
+    calibration = ways[errors[1] <= errors[0]]
+    beam = {"weight": taken.weight, "bonus": taken.bonus, "prior": taken.prior, "width": taken.width}
     add_decoding(bundle, beam, calibration)
-    return Tuned(tuple(trials), judged, calibration, errors, (len(choosing), len(judging)))
+    found = calibration, (errors[0], min(errors)), better
+    return Tuned(tuple(trials), judged, *found, (len(choosing), len(judging)))
+
+
+def off(sure: Sequence[tuple[float, EditCounts]], calibration: tuple[float, float]) -> float:
+    """The expected calibration error of lines, by how sure the network is of them."""
+    return calibration_error(bins_of([(calibrated(how, *calibration), edits) for how, edits in sure]))
 
 
 def network_outputs(bundle: Bundle, samples: Sequence[Sample], most: int, progress: Progress) -> list[KnownLine]:

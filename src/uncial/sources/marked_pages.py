@@ -7,6 +7,7 @@ page belongs to train.
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -180,7 +181,14 @@ def _told(table: Path, image: Path) -> str:
         GroundTruthError: what it tells is no split, or the table cannot be read.
     """
     name = image.relative_to(table.parent).as_posix()
-    told = next((row.get("split", "").strip() for row in table_of(table) if row.get("file") == name), "")
+    told = _splits_in(table, table.stat().st_mtime_ns).get(name, "") if table.is_file() else ""
     if told and told.lower() not in SPLIT_FOLDERS:
         raise GroundTruthError(f"{table}: {name} is of split {told!r}, which is none; write train, val or test")
     return SPLIT_FOLDERS[told.lower()] if told else ""
+
+
+@lru_cache(maxsize=16)  # thousands of pages ask the same few tables
+def _splits_in(table: Path, changed: int) -> dict[str, str]:
+    """What a table tells of the split of each file, by its first row; `changed` is when, so that none is outdated."""
+    del changed
+    return {row.get("file", ""): row.get("split", "").strip() for row in reversed(table_of(table))}
