@@ -1,5 +1,6 @@
 """The programs that beside_peers.py measures, each run by its own command with its own defaults."""
 
+import json
 import math
 import os
 import shutil
@@ -20,6 +21,9 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 from packaging.requirements import Requirement
+
+from uncial.bundle import MODELS
+from uncial.config import DEFAULT
 
 HERE = Path(__file__).parent
 SOURCE = HERE.parent / "src" / "uncial"
@@ -53,7 +57,9 @@ def peers(folder: Path, threads: int) -> dict[str, Peer]:
     """The programs that are installed, Uncial first."""
     python = sys.executable
     ours = tuple(Path(path) for path in {*site.getsitepackages(), str(SOURCE), sysconfig.get_path("stdlib")})
-    found = {"uncial": _uncial(python, threads), "PyLaia's shape": _shape(python)}
+    networks = {"uncial": DEFAULT, "uncial, small": "small"}
+    found = {name: _uncial(python, threads, model) for name, model in networks.items() if model in MODELS}
+    found["PyLaia's shape"] = _shape(python)
     if shutil.which("tesseract"):
         found["tesseract"] = _tesseract()
     if (rapid := folder / "rapidocr" / "bin").is_dir():
@@ -74,20 +80,24 @@ def peers(folder: Path, threads: int) -> dict[str, Peer]:
     return found
 
 
-def _uncial(python: str, threads: int) -> Peer:
+def _uncial(python: str, threads: int, model: str = DEFAULT) -> Peer:
+    """Uncial with one of the networks that ship: reads with the bundle, trains such a one from nothing."""
+    shape = MODELS[model] / "bundle.json"
+    parts = json.loads(shape.read_text(encoding="utf-8"))["architecture"]
+    network = [f"network.{name}={json.dumps(parts[name])}" for name in ("channels", "recurrent_size")]
     start = [python, "-m", "uncial"]
     several = "--processes" in subprocess.run([*start, "read", "--help"], capture_output=True, text=True).stdout
     processes = ["--processes", str(threads)] if several else []
 
     def train(images: list[Path], passes: int, out: Path) -> Command:
         rest = "threads=1 validation_lines=1 validate_minutes=999 checkpoint_minutes=999 int8_lines=0"
-        settings = [word for setting in rest.split() for word in ("--set", setting)]
+        settings = [word for setting in (*rest.split(), *network) for word in ("--set", setting)]
         data = [str(_archive(images, out / "lines.zip")), "-o", f"{out}/bundle", "--epochs", str(passes)]
         return [*trainer(python, threads), "train", *data, *settings]
 
     def read(images: list[Path], _: Path) -> Command:
         # By the best path, as the others read: by default Uncial weighs every line with a language model, too.
-        return [*start, "read", "--quality", "fast", *processes, *map(str, images)]
+        return [*start, "read", "-m", model, "--quality", "fast", *processes, *map(str, images)]
 
     size = f"{installed():,.0f}, with training {installed('train'):,.0f}"
     return Peer(train, read, size=size, passes=(2, 10), lines=256)

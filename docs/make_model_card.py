@@ -1,8 +1,9 @@
-"""Write docs/model-card.md from the shipped bundle and its evaluation, and print the table of results in the README.
+"""Write docs/model-card.md from the shipped bundles and their evaluations, and print the README's table of results.
 
 uncial evaluate {DATA,UNSEEN}/*.zip --split val --json > evaluation.json
 uncial evaluate {DATA,UNSEEN}/*.zip --split val --quality fast --json > fast.json
-python docs/make_model_card.py evaluation.json [fast.json]
+uncial evaluate {DATA,UNSEEN}/*.zip --split val -m small --json > small.json  # and small-fast.json
+python docs/make_model_card.py evaluation.json fast.json small.json small-fast.json
 """
 
 import csv
@@ -11,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from uncial.bundle import load_bundle
+from uncial.bundle import Bundle, load_bundle
 
 CARD = Path(__file__).parent / "model-card.md"
 JUDGED = ("hooker_en", "copiste_fr", "poilus_fr", "peraire_fr", "cremma19_fr", "cremma20_fr")
@@ -58,9 +59,9 @@ reason to train on some pages of it first. In its own collections it still meets
 Made with:
 
     uncial evaluate {{DATA,UNSEEN}}/*.zip --split val --json > evaluation.json  # UNSEEN: fondue19_fr and bronod_fr
-    python docs/make_model_card.py evaluation.json
+    python docs/make_model_card.py evaluation.json fast.json small.json small-fast.json
 
-## What it is not good at
+{small}## What it is not good at
 
 - Hands, languages and scripts unlike those below. Of English it has seen mostly one writer's cursive.
 - Letters outside its alphabet, which it cannot write at all.
@@ -95,29 +96,39 @@ The network that finds lines learned from whole pages of eleven of these collect
 """
 
 
-def main(evaluation: Path, fast: Path | None = None) -> None:
+SMALL_TEMPLATE = """## The small model
+
+`uncial read -m small` reads with less than half of the work: {network}. {size:.1f} MB, of which its language model of
+{n_grams:,} n-grams takes {language:.1f}. It learned from the same lines, and from the default model as its teacher:
+{views:.2f} million views, {minutes:.0f} minutes on two processor cores ([curve](training/small.csv)). CER, repeated
+texts left out:
+
+| | lines | default, balanced | default, fast | small, balanced | small, fast |
+|---|---|---|---|---|---|
+{rows}
+
+    {command}
+
+"""
+
+
+def main(*evaluations: Path) -> None:
     """Fill the template, and print the README's table.
 
     Args:
-        evaluation: JSON of `uncial evaluate`, quality balanced.
-        fast: the same of quality fast; None: the table lacks that column.
+        evaluations: JSON of `uncial evaluate` of the same lines: quality balanced, quality fast, and both of the small
+            model; the card lacks what is not given.
     """
     bundle = load_bundle()
-    found = json.loads(evaluation.read_text(encoding="utf-8"))
+    found, *others = (json.loads(file.read_text(encoding="utf-8")) for file in evaluations)
     facts = bundle.provenance
     lines, sources = facts["lines"], facts["sources"]
     runs = [last_row(log) for log in RUNS.glob("run-*.csv")]
     collections = {name: notes for name, notes in sources.items() if not notes.startswith(DRAWN)}
     drawings = dict.fromkeys(notes for notes in sources.values() if notes.startswith(DRAWN))
-    network = bundle.architecture
     text = TEMPLATE.format(
-        network=(
-            f"residual CNN of {' – '.join(map(str, network.channels))} channels, "
-            f"{network.recurrent_layers + network.added_layers} layers of "
-            f"{network.recurrent.upper()} both ways of {network.recurrent_size}, CTC; "
-            f"{sum(w.size for w in bundle.weights.values()) / 1e6:.1f} million weights"
-        ),
-        size=sum(file.stat().st_size for file in bundle.path.iterdir()) / 1e6,
+        network=described_network(bundle),
+        size=megabytes(bundle),
         graphemes=len(bundle.alphabet.graphemes),
         train=lines["train"] - lines["synthetic"],
         drawn=lines["synthetic"],
@@ -126,6 +137,7 @@ def main(evaluation: Path, fast: Path | None = None) -> None:
         views=sum(float(run["lines"]) for run in runs) / 1e6,
         minutes=sum(float(run["seconds"]) for run in runs) / 60,
         results=results(found, set(sources)),
+        small=small_model([found, *others], set(sources)),
         command=COMMAND,
         sources="\n".join(f"- **{name}**: {described(notes)}" for name, notes in collections.items())
         + "".join(f"\n- **drawn lines**: {drawn(notes)}" for notes in list(drawings)[:1]),
@@ -135,8 +147,41 @@ def main(evaluation: Path, fast: Path | None = None) -> None:
         texts=texts_of(facts.get("language_model", {})),
     )
     CARD.write_text(text, encoding="utf-8")
-    others = [json.loads(fast.read_text(encoding="utf-8"))] if fast else []
     print("\n".join(readme_rows([found, *others], set(sources))))
+
+
+def small_model(evaluations: list[dict[str, Any]], seen: set[str]) -> str:
+    """The section on the small model, by the evaluations of both models; nothing, where its are not given."""
+    if len(evaluations) < len(("default", "small")) * len(("balanced", "fast")):
+        return ""
+    bundle, run = load_bundle("small"), last_row(RUNS / "small.csv")
+    assert bundle.language_model is not None, "the small model ships with a language model"
+    return SMALL_TEMPLATE.format(
+        network=described_network(bundle),
+        size=megabytes(bundle),
+        n_grams=bundle.provenance["language_model"]["n-grams"],
+        language=bundle.language_model.stat().st_size / 1e6,
+        views=float(run["lines"]) / 1e6,
+        minutes=float(run["seconds"]) / 60,
+        rows="\n".join(readme_rows(evaluations, seen)),
+        command=SMALL_COMMAND,
+    )
+
+
+def described_network(bundle: Bundle) -> str:
+    """The parts of a network, in a line."""
+    network = bundle.architecture
+    return (
+        f"residual CNN of {' – '.join(map(str, network.channels))} channels, "
+        f"{network.recurrent_layers + network.added_layers} layers of "
+        f"{network.recurrent.upper()} both ways of {network.recurrent_size}, CTC; "
+        f"{sum(w.size for w in bundle.weights.values()) / 1e6:.1f} million weights"
+    )
+
+
+def megabytes(bundle: Bundle) -> float:
+    """What a bundle takes on the disk."""
+    return sum(file.stat().st_size for file in bundle.path.iterdir()) / 1e6
 
 
 PAGES = (  # of a collection that the network that reads never saw; a layout bundle tells no sources
@@ -170,6 +215,7 @@ COMMAND = """torchrun --nproc-per-node 2 -m uncial train DATA/*.zip -o first --m
     torchrun --nproc-per-node 2 -m uncial train DATA/*.zip --synthetic synth-5.zip --synthetic synth-6.zip \\
         --from fifth -o sixth --minutes 122  # all else as before
     python tools/average.py fourth fifth sixth -o default"""
+SMALL_COMMAND = ""
 
 
 def last_row(log: Path) -> dict[str, str]:
@@ -277,4 +323,4 @@ def described(notes: str) -> str:
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:3]))
+    main(*map(Path, sys.argv[1:5]))

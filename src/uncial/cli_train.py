@@ -116,12 +116,14 @@ def training_settings(
 
 def recipe_for(samples: "Sequence[Sample]", start: Path | None) -> str:
     """The recipe of who names none: that for few lines, if a bundle is to learn from few; that is told."""
-    from uncial.recipes import FEW
+    from uncial.recipes import FEW, with_recipe
     from uncial.screen import show_note
     from uncial.sources import split_of
 
     lines = sum(split_of(sample) != "test" for sample in samples)
     if start is None or lines > FEW:
         return "standard"
+    budget = with_recipe("new-hand", {})["minutes"]
     show_note(f"{lines:,} lines: learning by the recipe new-hand, made for few; for the usual one, --recipe standard")
+    show_note(f"without --minutes or --epochs it learns for {budget:g} minutes")
     return "new-hand"
