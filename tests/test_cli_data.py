@@ -182,3 +182,10 @@ def test_only_the_lines_of_a_split_are_converted_if_asked_for(tmp_path: Path, dr
 def test_a_form_that_contradicts_the_suffix_makes_a_folder(folder: Path, tmp_path: Path) -> None:
     uncial("data", "convert", folder, "-o", tmp_path / "a.zip", "--form", "parquet")
     assert [path.name for path in (tmp_path / "a.zip").iterdir()] == ["lines.parquet"]
+
+
+def test_ground_truth_without_a_usable_line_is_checked_and_is_an_error(folder: Path) -> None:
+    for text in folder.glob("*.gt.txt"):
+        text.write_text("", encoding="utf-8")
+    ran = uncial("data", "check", folder)
+    assert (ran.code, "usable 0" in ran.out, "no line that can be learned from" in ran.told) == (5, True, True)

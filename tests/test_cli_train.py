@@ -72,6 +72,15 @@ def test_a_place_that_is_taken_is_told_before_the_lines_are_read(tmp_path: Path)
         assert (ran.code, "is there already; choose another -o" in ran.told) == (8, True), ran.told
 
 
+@pytest.mark.parametrize(
+    ("words", "code"), [(("--set", "learning_rat=0.1"), 2), (("--from", "none"), 6), (("--teacher", "none"), 6)]
+)
+def test_what_is_quickly_told_is_told_before_the_lines_are_read(
+    words: tuple[str, str], code: int, tmp_path: Path
+) -> None:
+    assert uncial("train", tmp_path / "no lines", "-o", tmp_path / "bundle", *words).code == code
+
+
 def test_resuming_without_a_checkpoint_is_told(folder: Path, tmp_path: Path) -> None:
     ran = quick_run(folder, tmp_path / "bundle", "--resume")
     assert ran.code == 8

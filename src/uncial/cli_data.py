@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from uncial.cli_options import Data, Form, Json, Split
+from uncial.errors import GroundTruthError
 
 app = typer.Typer(no_args_is_help=True, help="Look at ground truth, and store it in another form.")
 FORM_OF = {".zip": Form.archive, ".parquet": Form.parquet}  # by the suffix of what is to be written
@@ -32,6 +33,8 @@ def check(data: Data, as_json: Json = False) -> None:
         print(json.dumps(dataclasses.asdict(found), ensure_ascii=False))
     else:
         screen.show_check(found)
+    if not found.usable:
+        raise GroundTruthError(f"{', '.join(map(str, data))}: there is no line that can be learned from")
 
 
 @app.command()

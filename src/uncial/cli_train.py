@@ -62,10 +62,9 @@ def train(
     from uncial.sources import read_samples
 
     with needs_extra("train", "training", "torch", "onnx"):
-        from uncial.checkpoint import begin_anew
         from uncial.train import train as run
-    if not resume:
-        begin_anew(out)  # now, since reading the lines may take long
+    check_bundles(out, (start, teacher), resume=resume)  # what is quickly told, since reading the lines may take long
+    training_settings(config, settings or (), minutes, epochs, recipe or "standard")
     samples, drawn = read_samples(data), read_samples(synthetic) if synthetic else []
     recipe = recipe or recipe_for(samples, start)
     chosen, changes = training_settings(config, settings or (), minutes, epochs, recipe)
@@ -73,6 +72,23 @@ def train(
     with telling_what_is_kept(out), TrainingScreen() as watch:
         bundle = run(samples, out, chosen, resume=resume, watch=watch, **how)
     show_trained(bundle, gain_of(bundle.provenance["course"]))
+
+
+def check_bundles(out: Path, read: Sequence[Path | None], *, resume: bool) -> None:
+    """See that the bundles that are read can be opened, and that a new run overwrites nothing.
+
+    Raises:
+        BundleError: one of them cannot be opened.
+        StorageError: something stands where the bundle is to be made.
+    """
+    from uncial.bundle import load_bundle
+    from uncial.checkpoint import begin_anew
+
+    if not resume:
+        begin_anew(out)
+    for path in read:
+        if path is not None:
+            load_bundle(path)
 
 
 def gain_of(course: Mapping[str, Any]) -> str:
