@@ -29,7 +29,7 @@ README_ROWS = {  # beside the row of all collections that it learned from
 
 TEMPLATE = """# Model card: the default model
 
-Reads lines of handwriting in Latin script, above all French and English of the 18th to 21st centuries, as images of any
+Reads lines of handwriting in Latin script, above all French of the 17th to 21st centuries, as images of any
 height. It ships inside the package; `uncial model` shows its settings, its alphabet and its sources.
 
 | | |
@@ -49,7 +49,8 @@ CER and WER are pooled over all graphemes and words of a row, texts as they stan
 text more than eight documents repeat, such as the consent sentence that every writer of copiste_fr copied; so do
 pooled rows. These lines also chose which states of the network were kept, and some of those of the six collections
 pooled below set the decoder's few numbers and the calibration, so the figures may be a little too good. Lines of
-fondue19_fr and bronod_fr had no part in either.
+fondue19_fr and bronod_fr had no part in either. berlioz_fr has no lines to learn from, but helped to choose; celestine_fr
+and lectaurep_md_fr were learned from and have no lines of split `val`.
 
 {results}
 
