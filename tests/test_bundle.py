@@ -12,7 +12,18 @@ import onnx
 import pytest
 from conftest import Resave
 
-from uncial.bundle import GRAPH, SETTINGS, WEIGHTS, Bundle, add_decoding, add_language_model, load_bundle, load_own
+from uncial.bundle import (
+    GRAPH,
+    MODELS,
+    SETTINGS,
+    SHIPPED,
+    WEIGHTS,
+    Bundle,
+    add_decoding,
+    add_language_model,
+    load_bundle,
+    load_own,
+)
 from uncial.checkpoint import begin_anew
 from uncial.errors import BundleError, ConfigError, StorageError
 
@@ -36,19 +47,21 @@ def full_disk(room: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_the_shipped_bundle_has_a_name_that_a_folder_at_hand_takes_precedence_of(
-    tiny_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", MODELS)
+def test_a_shipped_bundle_has_a_name_that_a_folder_at_hand_takes_precedence_of(
+    name: str, tiny_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert load_bundle("default").path == load_bundle().path
+    assert load_bundle(name).path == SHIPPED.with_name(name)
     with pytest.raises(ConfigError, match="copy .* and name the copy"):
-        load_own(Path("default"))
-    with pytest.raises(StorageError, match="what the shipped bundle is called"):
-        begin_anew(Path("default"))
-    shutil.copytree(tiny_bundle.path, tmp_path / "default")
-    assert load_bundle("default").alphabet == tiny_bundle.alphabet != load_bundle().alphabet
+        load_own(Path(name))
+    with pytest.raises(StorageError, match="what a shipped bundle is called"):
+        begin_anew(Path(name))
+    shutil.copytree(tiny_bundle.path, tmp_path / name)
+    assert load_bundle(name).alphabet == tiny_bundle.alphabet != load_bundle().alphabet
     with pytest.raises(BundleError, match="writes; shipped: default"):
         load_bundle("defalt")
+    assert load_bundle().path == SHIPPED
 
 
 def test_a_bundle_comes_back_as_it_was_saved(tiny_bundle: Bundle, resaved: Resave, tmp_path: Path) -> None:

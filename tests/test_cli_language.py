@@ -73,6 +73,21 @@ def test_running_text_is_cut_into_pieces_as_long_as_lines(bundle: Bundle, tmp_pa
     assert sum(map(len, pieces)) / len(pieces) > 30
 
 
+def test_some_pieces_end_amid_a_word_with_or_without_a_hyphen(tmp_path: Path) -> None:
+    words = "remember gentlemen yesterday evening " * 1500
+    (tmp_path / "one.txt").write_text(words, encoding="utf-8")
+    alphabet = load_bundle().alphabet
+    (text,) = read_texts([tmp_path / "one.txt"], alphabet, 5.0)
+    pieces = ["".join(alphabet.decode(piece)) for piece in text.lines]
+    ends = [piece.rstrip("-").rpartition(" ")[2] for piece in pieces]
+    broken = [piece for piece, end in zip(pieces, ends, strict=True) if end not in words.split()]
+    hyphens = sum(piece.endswith("-") for piece in broken)
+    assert 0.05 < len(broken) / len(pieces) < 0.11
+    assert 0.3 < hyphens / len(broken) < 0.7
+    assert all(len(piece.rstrip("-").rpartition(" ")[2]) >= 2 for piece in broken)
+    assert "".join(pieces).replace("-", "").replace(" ", "") == words.replace(" ", "")
+
+
 def test_a_file_is_as_large_as_is_allowed(prose: Path, bundle: Bundle, tmp_path: Path) -> None:
     large, small = tmp_path / "large.safetensors", tmp_path / "small.safetensors"
     assert uncial("lm", prose, "-o", large, "--alphabet-of", bundle.path).code == 0

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import torch
 
 from uncial.atomic import written_whole
-from uncial.config import DEFAULT
+from uncial.bundle import MODELS
 from uncial.errors import ConfigError, StorageError
 
 FILE = "checkpoint.pt"
@@ -78,10 +78,10 @@ def begin_anew(out: Path) -> None:
     """See to it that a new run overwrites nothing.
 
     Raises:
-        StorageError: `out` is the name of the shipped bundle, something stands there, or a run for it has begun.
+        StorageError: `out` is the name of a shipped bundle, something stands there, or a run for it has begun.
     """
-    if str(out) == DEFAULT:
-        raise StorageError(f"{out}: is what the shipped bundle is called; choose another -o")
+    if str(out) in MODELS:
+        raise StorageError(f"{out}: is what a shipped bundle is called; choose another -o")
     if (run_folder(out) / FILE).exists():
         raise StorageError(f"{out}: there is a run for it already; go on with --resume, or choose another -o")
     if out.exists():

@@ -1,7 +1,8 @@
 """Makes the language model of a bundle out of texts: running text, and the transcripts of ground truth.
 
-Running text is cut at spaces into pieces as long as lines are, so that the model learns that a line begins and ends
-amid a sentence. A part is held out, to tell how well the model guesses what it has not seen.
+Running text is cut into pieces as long as lines are, most of them at spaces, so that the model learns that a line
+begins and ends amid a sentence, or amid a word. A part is held out, to tell how well the model guesses what it has not
+seen.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,6 +25,7 @@ JOINING = regex.compile(r"[^\p{GCB=Other}]")  # a character that may be part of 
 RUNNING = (".txt", ".txt.xz")
 MARKED = (*IMAGE_SUFFIXES, ".zip", ".parquet", ".xml")  # a folder that holds one of these is ground truth
 LENGTHS = (22, 82)  # graphemes of a line
+BROKEN, HYPHENATED = 0.08, 0.5  # lines that end amid a word, and how many of these with a hyphen; some hands write none
 HELD_OUT = 50  # one of so many paragraphs
 FULL = 0.995  # of the bytes allowed: near enough
 TRIES = 12
@@ -115,7 +117,7 @@ def _running(path: Path, alphabet: Alphabet, most: int | None) -> Text:
         codes = np.frombuffer(written.encode("utf-32-le"), np.uint32)
         joined = JOINING.search(written)  # else each character is a grapheme, which is told much sooner
         ids = np.array(alphabet.encode(written, alphabet.size)) if joined else classes[codes]
-        (text.held_out if number % HELD_OUT == HELD_OUT - 1 else text.lines).extend(_pieces(ids, classes[32], rng))
+        (text.held_out if number % HELD_OUT == HELD_OUT - 1 else text.lines).extend(_pieces(ids, classes, rng))
     return text
 
 
@@ -125,13 +127,26 @@ def _notes(path: Path) -> str:
     return "\n".join(f"attribution: {row.get('source')}\nlicence: {row.get('licence')}" for row in rows)
 
 
-def _pieces(ids: Ids, space: int, rng: np.random.Generator) -> Iterator[Ids]:
-    """A paragraph cut at spaces into pieces as long as lines are."""
-    spaces = np.append(np.flatnonzero(ids == space), len(ids))
+def _pieces(ids: Ids, classes: Ids, rng: np.random.Generator) -> Iterator[Ids]:
+    """A paragraph cut into pieces as long as lines are: at spaces, or two letters or more within the word behind one.
+
+    Args:
+        ids: of the paragraph's graphemes.
+        classes: of space and hyphen, by their code points.
+        rng: draws lengths, and where words are broken.
+    """
+    spaces = np.append(np.flatnonzero(ids == classes[ord(" ")]), len(ids))
     start = 0
     while start < len(ids):
         until = start + int(rng.integers(*LENGTHS))
-        end = int(spaces[max(np.searchsorted(spaces, until, "right") - 1, np.searchsorted(spaces, start))])
+        place = int(max(np.searchsorted(spaces, until, "right") - 1, np.searchsorted(spaces, start)))
+        end, word = int(spaces[place]), spaces[place : place + 2]
+        if rng.random() < BROKEN and len(word) > 1 and word[1] - end > 5:
+            cut = int(rng.integers(end + 3, word[1] - 1))
+            hyphen = [classes[ord("-")]] if rng.random() < HYPHENATED else []
+            yield np.append(ids[start:cut], hyphen).astype(ids.dtype)
+            start = cut
+            continue
         if end > start:
             yield ids[start:end]
         start = end + 1

@@ -99,7 +99,7 @@ def tune(
     assert chosen, "the search tries beams only"
     was = from_dict(BeamConfig, bundle.beam)
     judged = tried(judging, None, None), tried(judging, model, was), tried(judging, model, chosen)
-    better = judged[2].cer <= judged[1].cer * TOLERATED
+    better = judged[2].cer <= judged[1].cer * (TOLERATED if chosen.width < was.width else 1)
     taken = chosen if better else was
     sure = confidences(judging, model, taken)
     ways = bundle.calibration, fit(confidences(choosing, model, taken))
