@@ -49,8 +49,8 @@ CER and WER are pooled over all graphemes and words of a row, texts as they stan
 text more than eight documents repeat, such as the consent sentence that every writer of copiste_fr copied; so do
 pooled rows. These lines also chose which states of the network were kept, and some of those of the six collections
 pooled below set the decoder's few numbers and the calibration, so the figures may be a little too good. Lines of
-fondue19_fr and bronod_fr had no part in either. berlioz_fr has no lines to learn from, but helped to choose; celestine_fr
-and lectaurep_md_fr were learned from and have no lines of split `val`.
+fondue19_fr and bronod_fr had no part in either. berlioz_fr has no lines to learn from, but helped to choose;
+celestine_fr and lectaurep_md_fr were learned from and have no lines of split `val`.
 
 {results}
 
@@ -99,10 +99,11 @@ The network that finds lines learned from whole pages of eleven of these collect
 
 SMALL_TEMPLATE = """## The small model
 
-`uncial read -m small` reads with less than half of the work: {network}. {size:.1f} MB, of which its language model of
-{n_grams:,} n-grams takes {language:.1f}. It learned from the same lines, and from the default model as its teacher:
-{views:.2f} million views, {minutes:.0f} minutes on two processor cores ([curve](training/small.csv)). CER, repeated
-texts left out:
+`uncial read -m small` is 2.4 times as quick as the default model (519 and 217 lines a CPU-second,
+`benchmarks/reading_speed.py --quality fast`), and reads much worse so far: {network}. {size:.1f} MB, of which its
+language model of {n_grams:,} n-grams takes {language:.1f}. It learned from the same lines, and from
+the default model as its teacher: {views:.2f} million views, {minutes:.0f} minutes on two processor
+cores ([curve](training/small.csv)). CER, repeated texts left out:
 
 | | lines | default, balanced | default, fast | small, balanced | small, fast |
 |---|---|---|---|---|---|
@@ -216,7 +217,15 @@ COMMAND = """torchrun --nproc-per-node 2 -m uncial train DATA/*.zip -o first --m
     torchrun --nproc-per-node 2 -m uncial train DATA/*.zip --synthetic synth-5.zip --synthetic synth-6.zip \\
         --from fifth -o sixth --minutes 122  # all else as before
     python tools/average.py fourth fifth sixth -o default"""
-SMALL_COMMAND = ""
+SMALL_COMMAND = """torchrun --nproc-per-node 2 -m uncial train DATA/*.zip -o lesser --minutes 72 \\
+        --synthetic synth-7.zip --synthetic synth-8.zip --teacher default \\
+        --set "network.channels=[16, 32, 96, 160]" \\
+        --set network.recurrent_size=128 --set network.dropout=0.1 --set line_image.stretch=1.2 \\
+        --set synthetic_share=0.2 --set easy_skipped=0.5 --set threads=1 --set rarest=3 --set batch_lines=8 \\
+        --set learning_rate=1.5e-3 --set warmup=0.04 --set augment.strength=0.6
+    python tools/quantise.py lesser DATA/*.zip --lines 3600
+    uncial lm TEXT/{fr,en,de,it,es}_novels.txt.xz TEXT/en_letters.txt.xz DATA/*.zip --into lesser --max-bytes 2400000
+    uncial tune DATA/{hooker_en,copiste_fr,poilus_fr,peraire_fr,cremma19_fr,cremma20_fr}.zip -m lesser --lines 1000"""
 
 
 def last_row(log: Path) -> dict[str, str]:

@@ -59,7 +59,7 @@ def test_a_shipped_bundle_has_a_name_that_a_folder_at_hand_takes_precedence_of(
         begin_anew(Path(name))
     shutil.copytree(tiny_bundle.path, tmp_path / name)
     assert load_bundle(name).alphabet == tiny_bundle.alphabet != load_bundle().alphabet
-    with pytest.raises(BundleError, match="writes; shipped: default"):
+    with pytest.raises(BundleError, match="writes; shipped: default, small"):
         load_bundle("defalt")
     assert load_bundle().path == SHIPPED
 

@@ -84,7 +84,7 @@ Model = Annotated[
         "--model",
         "-m",
         metavar="BUNDLE",
-        help="Folder of the bundle; without it, the shipped model.",
+        help="Folder of the bundle, or 'small', the quicker and worse of two that ship; without it, the better.",
         show_default=False,
     ),
 ]

@@ -27,7 +27,7 @@ def train(
         typer.Option(
             "--from",
             metavar="BUNDLE",
-            help="Begin with this bundle's network and weights; 'default' is the shipped one.",
+            help="Begin with this bundle's network and weights; 'default' and 'small' are shipped.",
         ),
     ] = None,
     teacher: Annotated[
