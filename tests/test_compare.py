@@ -66,7 +66,7 @@ def test_a_training_that_was_stopped_goes_on(tmp_path: Path) -> None:
         compare(LINES, tmp_path, plan, watch=stop)
     heard: list[str] = []
     compare(LINES, tmp_path, plan, watch=lambda progress: heard.append(progress.note))
-    assert any(note.startswith("resumed at step 2") for note in heard)
+    assert any(note.startswith("resumed at step 3") for note in heard)
 
 
 def test_a_bundle_without_a_checkpoint_is_made_anew(tmp_path: Path) -> None:

@@ -113,8 +113,6 @@ def _storing(path: Path, beside: Path, cure: str) -> Iterator[None]:
         yield
     except OSError as error:
         kept = "what was there before is whole" if path.exists() else "nothing was written"
-        if isinstance(error, (FileExistsError, NotADirectoryError)):
-            cure = "something above it is a file and no folder; choose another place"
         raise StorageError(f"{path}: could not be written ({error.strerror or error}); {kept}; {cure}") from error
     finally:
         _remove(beside)
