@@ -1,9 +1,14 @@
 """Fixtures that many tests share: four drawn lines, and a bundle that has memorised them."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+# Before PyTorch is imported, and for the commands that tests start: several workers with several threads each wait for
+# one another, and what takes a second does not end.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import cv2
 import numpy as np
