@@ -1,6 +1,5 @@
 """The programs that beside_peers.py measures, each run by its own command with its own defaults."""
 
-import json
 import math
 import os
 import shutil
@@ -22,11 +21,11 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from uncial.bundle import MODELS
-from uncial.config import DEFAULT
+from uncial.bundle import load_bundle
 
 HERE = Path(__file__).parent
 SOURCE = HERE.parent / "src" / "uncial"
+DEFAULT, SMALL = "default", "small"  # the networks that ship
 Command = list[str]
 
 
@@ -57,8 +56,7 @@ def peers(folder: Path, threads: int) -> dict[str, Peer]:
     """The programs that are installed, Uncial first."""
     python = sys.executable
     ours = tuple(Path(path) for path in {*site.getsitepackages(), str(SOURCE), sysconfig.get_path("stdlib")})
-    networks = {"uncial": DEFAULT, "uncial, small": "small"}
-    found = {name: _uncial(python, threads, model) for name, model in networks.items() if model in MODELS}
+    found = {"uncial": _uncial(python, threads), "uncial, small": _uncial(python, threads, SMALL)}
     found["PyLaia's shape"] = _shape(python)
     if shutil.which("tesseract"):
         found["tesseract"] = _tesseract()
@@ -82,9 +80,8 @@ def peers(folder: Path, threads: int) -> dict[str, Peer]:
 
 def _uncial(python: str, threads: int, model: str = DEFAULT) -> Peer:
     """Uncial with one of the networks that ship: reads with the bundle, trains such a one from nothing."""
-    shape = MODELS[model] / "bundle.json"
-    parts = json.loads(shape.read_text(encoding="utf-8"))["architecture"]
-    network = [f"network.{name}={json.dumps(parts[name])}" for name in ("channels", "recurrent_size")]
+    parts = load_bundle(model).architecture
+    network = [f"network.channels={list(parts.channels)}", f"network.recurrent_size={parts.recurrent_size}"]
     start = [python, "-m", "uncial"]
     several = "--processes" in subprocess.run([*start, "read", "--help"], capture_output=True, text=True).stdout
     processes = ["--processes", str(threads)] if several else []

@@ -102,13 +102,12 @@ def tune(
     better = judged[2].cer <= judged[1].cer * (TOLERATED if chosen.width < was.width else 1)
     taken = chosen if better else was
     sure = confidences(judging, model, taken)
-    ways = bundle.calibration, fit(confidences(choosing, model, taken))
-    errors = off(sure, ways[0]), off(sure, ways[1])
-    calibration = ways[errors[1] <= errors[0]]
+    ways = fit(confidences(choosing, model, taken)), bundle.calibration
+    calibration = min(ways, key=lambda way: off(sure, way))
+    errors = off(sure, bundle.calibration), off(sure, calibration)
     beam = {"weight": taken.weight, "bonus": taken.bonus, "prior": taken.prior, "width": taken.width}
     add_decoding(bundle, beam, calibration)
-    found = calibration, (errors[0], min(errors)), better
-    return Tuned(tuple(trials), judged, *found, (len(choosing), len(judging)))
+    return Tuned(tuple(trials), judged, calibration, errors, better, (len(choosing), len(judging)))
 
 
 def off(sure: Sequence[tuple[float, EditCounts]], calibration: tuple[float, float]) -> float:
