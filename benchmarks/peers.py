@@ -87,7 +87,7 @@ def _uncial(python: str, threads: int, model: str = DEFAULT) -> Peer:
     processes = ["--processes", str(threads)] if several else []
 
     def train(images: list[Path], passes: int, out: Path) -> Command:
-        rest = "threads=1 validation_lines=1 validate_minutes=999 checkpoint_minutes=999 int8_lines=0"
+        rest = "threads=1 validation_lines=1 validate_minutes=999 checkpoint_minutes=999 int8_lines=0 language_bytes=0"
         settings = [word for setting in (*rest.split(), *network) for word in ("--set", setting)]
         data = [str(_archive(images, out / "lines.zip")), "-o", f"{out}/bundle", "--epochs", str(passes)]
         return [*trainer(python, threads), "train", *data, *settings]

@@ -76,5 +76,6 @@ def settings(**changes: object) -> TrainConfig:
         "device": "cpu",
         "precision": "float32",
         "int8_lines": 0,
+        "language_bytes": 0,
     }
     return TrainConfig(**{**chosen, **changes})  # type: ignore[arg-type]

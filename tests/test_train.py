@@ -17,11 +17,12 @@ from drawn_samples import SMALL, sample, samples, settings
 from test_bundle import full_disk
 
 from uncial import train as training
+from uncial.architecture import CRNNConfig
 from uncial.bundle import Bundle, load_bundle
 from uncial.errors import BundleError, ConfigError, GroundTruthError, StorageError, UncialError
+from uncial.lineimage import LineImageConfig
 from uncial.recognizer import Recognizer
 from uncial.train import Progress, train
-from uncial.train_config import TrainConfig
 
 LINES = 14  # four batches an epoch
 LATER = {"checkpoint_minutes": 99.0, "validate_minutes": 99.0}  # only when the run ends
@@ -286,15 +287,11 @@ def test_a_training_that_cannot_begin_is_told_before_anything_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_line_images_of_a_bundle_to_begin_with_decide(tmp_path: Path, unbroken: Bundle) -> None:
-    config = replace(TrainConfig(), epochs=1, batch_lines=1, threads=1, precision="float32", int8_lines=0, **LATER)
-    bundle = train(samples(4), tmp_path / "new", config, start=unbroken.path, changes={"network": {"recurrent": "gru"}})
-    assert bundle.architecture == replace(unbroken.architecture, recurrent="gru")
-    assert bundle.line_image == unbroken.line_image
-
-
-def test_a_training_that_goes_on_with_stretched_lines_says_so_in_its_bundle(tmp_path: Path, unbroken: Bundle) -> None:
-    config = replace(TrainConfig(), epochs=1, batch_lines=1, threads=1, precision="float32", int8_lines=0, **LATER)
-    bundle = train(samples(4), tmp_path / "new", config, start=unbroken.path, changes={"line_image": {"stretch": 1.5}})
-    assert bundle.line_image == replace(unbroken.line_image, stretch=1.5)
-    assert bundle.architecture == unbroken.architecture
+@pytest.mark.parametrize("changes", [{"network": {"recurrent": "gru"}}, {"line_image": {"stretch": 1.5}}])
+def test_the_bundle_to_begin_with_decides_all_but_what_is_changed(
+    tmp_path: Path, unbroken: Bundle, changes: dict[str, dict[str, Any]]
+) -> None:
+    config = settings(network=CRNNConfig(), line_image=LineImageConfig(), epochs=1, **LATER)
+    bundle = train(samples(4), tmp_path / "new", config, start=unbroken.path, changes=changes)
+    assert bundle.architecture == replace(unbroken.architecture, **changes.get("network", {}))
+    assert bundle.line_image == replace(unbroken.line_image, **changes.get("line_image", {}))

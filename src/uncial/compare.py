@@ -82,7 +82,7 @@ class Plan:
             raise ConfigError(f"--minutes {self.minutes:g}: each system needs time to learn; give more than 0")
         choose(dict.fromkeys(("val", "test")), "split to compare by", self.split)
         # Int8 convolutions would make some systems read faster and others not.
-        own = {"validate_minutes": self.minutes / VALIDATIONS, "int8_lines": 0}
+        own = {"validate_minutes": self.minutes / VALIDATIONS, "int8_lines": 0, "language_bytes": 0}
         return from_dict(TrainConfig, {**own, **self.settings, "minutes": self.minutes})
 
 

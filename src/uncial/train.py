@@ -22,6 +22,7 @@ from uncial import checkpoint
 from uncial.bundle import Bundle, load_bundle, save_bundle
 from uncial.checkpoint import Course
 from uncial.config import to_dict
+from uncial.finishing import finish
 from uncial.heritage import begin, language_of
 from uncial.interrupts import interrupts_wait
 from uncial.ngram_file import Language
@@ -33,7 +34,6 @@ from uncial.nn.onnx_graph import onnx_graph
 from uncial.nn.parallel import Ranks
 from uncial.nn.takeover import take_over
 from uncial.nn.teacher import Teacher
-from uncial.quantise import quantise
 from uncial.run_log import Lately, Progress, RunLog, Watch
 from uncial.runtime import torch_network
 from uncial.sources import Sample
@@ -102,7 +102,7 @@ def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of whi
     if resume:
         run.restore()
     run.go()
-    run.quantise()
+    run.finish()
     return load_bundle(out)
 
 
@@ -239,14 +239,12 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         """The ONNX graph of every bundle that the run keeps: names and shapes of the weights alone decide it."""
         return onnx_graph(self.learner.average)
 
-    def quantise(self) -> None:
-        """Give the bundle its int8 graph, with scales from training lines, judged by validation lines."""
-        if self.ranks.rank == 0 and self.config.int8_lines:
-            scaling = self.training.known(spread(len(self.training.lines), self.config.int8_lines))
-            judged = self.validation.known(spread(len(self.validation.lines), self.config.validation_lines))
-            if len(judged) < self.config.int8_lines:  # too few to tell a tenth of a point
-                judged += scaling
-            self.tell(quantise(load_bundle(self.out), [image for image, _ in scaling], judged))
+    def finish(self) -> None:
+        """Give the bundle what makes it quicker and what makes it better, see `finishing`."""
+        if self.ranks.rank == 0:
+            real = len(self.lines.training) - self.lines.synthetic
+            for note in finish(self.out, self.training, self.validation, real, self.config):
+                self.tell(note)
         self.ranks.meet()
 
     def take_language_along(self, old: Bundle) -> None:

@@ -54,6 +54,8 @@ class TrainConfig:
         device: "auto", "cpu", "cuda" or "mps".
         int8_lines: training lines by which the scales of the int8 graph are set when the run ends; 0: none.
         adapt_language: take the language model of a bundle that the run begins with to the text of the training lines.
+        language_bytes: largest language model of the training lines' text that the run ends with, where nothing that it
+            began with had one and validation lines read better by it; 0: none.
         seed: of all chance.
     """
 
@@ -91,6 +93,7 @@ class TrainConfig:
     device: str = "auto"
     int8_lines: int = 64
     adapt_language: bool = True
+    language_bytes: int = 2_000_000
     seed: int = 1
 
     def __post_init__(self) -> None:

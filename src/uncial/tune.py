@@ -26,6 +26,7 @@ WEIGHTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
 BONUSES = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 PRIORS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 WIDTHS = (4, 8, 16)
+TUNED = ("weight", "bonus", "prior", "width")  # what a bundle keeps of its beam
 TOLERATED = 1.02  # a narrower beam may have so many times the errors of the best
 LINES_AT_ONCE = 64
 
@@ -55,6 +56,7 @@ class Tuned:
     Attributes:
         trials: on the lines for choosing, in the order they were made.
         judged: best path, the settings as they were, and the chosen ones, on the other lines.
+        beam: the settings from now on: the chosen ones if they are `better`, else those that were there.
         calibration: temperature and shift of confidences, those that were there if they fit the other lines better.
         errors: expected calibration error of the other lines, as they were calibrated and as they are.
         better: the chosen settings read the other lines no worse than those that were there; else these stay.
@@ -63,6 +65,7 @@ class Tuned:
 
     trials: tuple[Trial, ...]
     judged: tuple[Trial, Trial, Trial]
+    beam: BeamConfig
     calibration: tuple[float, float]
     errors: tuple[float, float]
     better: bool
@@ -92,22 +95,34 @@ def tune(
     lines = network_outputs(bundle, samples, most, progress)
     if len(lines) < 2:
         raise GroundTruthError(f"{len(lines)} lines of split 'val' can be read; give ground truth that has some")
+    found = weigh(lines, model, from_dict(BeamConfig, bundle.beam), bundle.calibration)
+    beam = {name: getattr(found.beam, name) for name in TUNED}
+    add_decoding(bundle, beam, found.calibration)
+    return found
+
+
+def weigh(lines: Sequence[KnownLine], model: NGrams, was: BeamConfig, calibration: tuple[float, float]) -> Tuned:
+    """Choose the settings on every other line and judge them on the rest.
+
+    Args:
+        lines: two or more.
+        model: to be weighed.
+        was: how the bundle searches so far; it stays where what is chosen reads the other lines worse.
+        calibration: of the bundle so far; it stays where it fits the other lines better.
+    """
     choosing, judging = lines[::2], lines[1::2]
     trials = search(choosing, model)
     best = min(trial.cer for trial in trials) * TOLERATED
     chosen = min((t for t in trials if t.cer <= best), key=lambda t: (t.beam.width if t.beam else 0, t.cer)).beam
     assert chosen, "the search tries beams only"
-    was = from_dict(BeamConfig, bundle.beam)
     judged = tried(judging, None, None), tried(judging, model, was), tried(judging, model, chosen)
     better = judged[2].cer <= judged[1].cer * (TOLERATED if chosen.width < was.width else 1)
-    taken = chosen if better else was
-    sure = confidences(judging, model, taken)
-    ways = fit(confidences(choosing, model, taken)), bundle.calibration
-    calibration = min(ways, key=lambda way: off(sure, way))
-    errors = off(sure, bundle.calibration), off(sure, calibration)
-    beam = {"weight": taken.weight, "bonus": taken.bonus, "prior": taken.prior, "width": taken.width}
-    add_decoding(bundle, beam, calibration)
-    return Tuned(tuple(trials), judged, calibration, errors, better, (len(choosing), len(judging)))
+    beam = chosen if better else was
+    sure = confidences(judging, model, beam)
+    ways = fit(confidences(choosing, model, beam)), calibration
+    taken = min(ways, key=lambda way: off(sure, way))
+    errors = off(sure, calibration), off(sure, taken)
+    return Tuned(tuple(trials), judged, beam, taken, errors, better, (len(choosing), len(judging)))
 
 
 def off(sure: Sequence[tuple[float, EditCounts]], calibration: tuple[float, float]) -> float:

@@ -1,0 +1,58 @@
+"""Gives a trained network a language model of the text it learned from, if it reads better with it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from uncial.bundle import Bundle, add_decoding, add_language_model
+from uncial.decoders import BeamConfig
+from uncial.language import pruned
+from uncial.ngram_estimate import Counts
+from uncial.ngram_file import to_bytes
+from uncial.runtime import LineImage, Runtime
+from uncial.tune import TUNED, tried, weigh
+
+ORDER = 7  # graphemes of the longest n-gram, as in `uncial lm`
+LEAST_TUNED = 60  # lines; fewer do not tell one weight from another, so that the usual ones are taken
+LEAST_GAIN = 0.98  # times the errors of the best path; a search that does not pay is not made
+
+
+def give_language(
+    bundle: Bundle, texts: Sequence[Sequence[int]], judged: Sequence[tuple[LineImage, Sequence[int]]], most_bytes: int
+) -> str:
+    """Add a language model to a bundle without one, and what it weighs best, unless it does not pay.
+
+    Args:
+        bundle: its folder is replaced as a whole, and only when the language model was found to be good.
+        texts: classes of the training lines, one sequence each.
+        judged: line images, as `line_image` makes them, with their classes, not learned from.
+        most_bytes: of the language model's file.
+
+    Returns:
+        One sentence on what was found.
+
+    Raises:
+        ConfigError: no model of this alphabet is that small.
+        StorageError: the bundle could not be written; it is as it was.
+        ValueError: no lines to learn from or to judge by.
+    """
+    if not texts or not judged:
+        raise ValueError("a language model wants lines to learn from and lines to judge it by")
+    counts = Counts.of([np.array(text) for text in texts], ORDER, bundle.alphabet.size)
+    model = pruned(counts, bundle.alphabet.graphemes, most_bytes, lambda note: None)
+    log_probs = Runtime(bundle).log_probs([image for image, _ in judged])
+    lines = [(list(classes), given) for (_, classes), given in zip(judged, log_probs, strict=True)]
+    beam, calibration = BeamConfig(), bundle.calibration
+    if len(lines) < LEAST_TUNED:
+        without, with_it = tried(lines, None, None), tried(lines, model, beam)
+    else:
+        found = weigh(lines, model, beam, calibration)
+        beam, calibration = found.beam, found.calibration
+        without, with_it = found.judged[0], found.judged[2 if found.better else 1]
+    told = f"CER {with_it.cer:.2%} with a language model of its own texts, {without.cer:.2%} without"
+    if with_it.cer >= without.cer * LEAST_GAIN:
+        return f"{told}: too little is gained, the bundle has none"
+    about = {"order": model.order, "n-grams": len(model.class_), "lines": len(texts)}
+    bundle = add_language_model(bundle, to_bytes(model), about)
+    add_decoding(bundle, {name: getattr(beam, name) for name in TUNED}, calibration)
+    return f"{told}: reading takes it"
