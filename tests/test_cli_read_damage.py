@@ -152,11 +152,11 @@ def test_xml_that_declares_things_is_refused_and_nothing_is_fetched_or_unfolded(
 
 @pytest.mark.parametrize("points", ["5000,5000 6000,5000 6000,5100 5000,5100", "-90,-90 -20,-90 -20,-20 -90,-20"])
 def test_a_polygon_outside_the_page_is_told_and_the_other_line_is_read(
-    points: str, sheet: Gray, tiny_bundle: Bundle, tmp_path: Path
+    points: str, sheet: Gray, tmp_path: Path
 ) -> None:
     (tmp_path / "letter.png").write_bytes(stored(sheet, "PNG"))
     (tmp_path / "letter.xml").write_text(page_xml(points=points), encoding="utf-8")
-    ran = uncial("read", "-m", tiny_bundle.path, tmp_path / "letter.xml")
+    ran = uncial("read", "-m", "small", tmp_path / "letter.xml")
     assert (len(ran.out.splitlines()), ran.code) == (1, 3)
     told_once(ran, tmp_path / "letter.xml", r"far.*outside the page \(1000 x 900 pixels\); check its points")
 

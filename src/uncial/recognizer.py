@@ -205,23 +205,17 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         decoded = self._without_idle_spaces(found.spans)
         peaks, posteriors = peak_posteriors(log_probs, decoded)
         left, right = self._extents(decoded, shape)
+        others = self._alternatives(log_probs[peaks], [span.class_ for span in decoded])
+        names = [self.bundle.alphabet.graphemes[span.class_ - 1] for span in decoded]
         spans = tuple(
-            GraphemeSpan(
-                self.bundle.alphabet.graphemes[span.class_ - 1],
-                span.start,
-                span.end,
-                float(posterior),
-                self._alternatives(log_probs[peak], span.class_),
-                float(left_edge),
-                float(right_edge),
-            )
-            for span, peak, posterior, left_edge, right_edge in zip(
-                decoded, peaks, posteriors, left, right, strict=True
+            GraphemeSpan(name, span.start, span.end, sure, runners_up, first, last)
+            for name, span, sure, runners_up, first, last in zip(
+                names, decoded, posteriors, others, left, right, strict=True
             )
         )
         uncalibrated = confidence(log_probs, posteriors)
         return Transcript(
-            "".join(span.grapheme for span in spans),
+            "".join(names),
             calibrated(uncalibrated, *self._calibration),
             spans,
             self._readings(found.readings) if self._n_best > 1 else (),
@@ -245,11 +239,18 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
             if not spaces[n] or (written and written[0] < n < written[-1] and not spaces[n - 1])
         ]
 
-    def _alternatives(self, log_probs: LogProbs, read: int) -> tuple[tuple[str, float], ...]:
-        """The likeliest other graphemes of one time step (C,) with their posteriors."""
-        likeliest = np.argsort(-log_probs, kind="stable")[: ALTERNATIVES + 2].tolist()
-        others = [c for c in likeliest if c not in (BLANK, read)][:ALTERNATIVES]
-        return tuple((self.bundle.alphabet.graphemes[c - 1], probability(log_probs[c])) for c in others)
+    def _alternatives(self, log_probs: LogProbs, read: Sequence[int]) -> list[tuple[tuple[str, float], ...]]:
+        """The likeliest other graphemes of some time steps (S, C), where these classes were read, with posteriors."""
+        rows, left = np.arange(len(read)), log_probs.copy()
+        left[:, BLANK] = left[rows, np.array(read, int)] = -np.inf
+        told: list[list[tuple[str, float]]] = [[] for _ in read]
+        for _ in range(ALTERNATIVES):
+            classes = left.argmax(axis=1)
+            for some, class_, log in zip(told, classes.tolist(), left[rows, classes].tolist(), strict=True):
+                if log > -np.inf:
+                    some.append((self.bundle.alphabet.graphemes[class_ - 1], probability(log)))
+            left[rows, classes] = -np.inf
+        return [tuple(some) for some in told]
 
     def _extents(self, decoded: Sequence[DecodedSpan], shape: tuple[int, ...]) -> tuple[list[float], list[float]]:
         """Left and right edges of the graphemes in pixels of the source image of this (H, W).
@@ -267,8 +268,9 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         right = [*between, max(steps[-1, 1], middles[-1] + reach)] if len(steps) else []
 
         def pixels(time_steps: Sequence[float]) -> list[float]:
-            places = (source_x(self.bundle.line_image, height, time_step * step) for time_step in time_steps)
-            return [min(max(float(place), 0.0), float(width)) for place in places]
+            places = source_x(self.bundle.line_image, height, np.array(time_steps, float) * step)
+            told: list[float] = places.clip(0, width).tolist()
+            return told
 
         return pixels(left), pixels(right)
 

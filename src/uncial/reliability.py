@@ -1,5 +1,6 @@
 """How sure a line was read, and whether that is right: lines by confidence, and how much of them was read rightly."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -51,9 +52,9 @@ def confidence(log_probs: NDArray[np.floating], posteriors: Sequence[float]) -> 
         return probability(np.log(posteriors).mean())
 
 
-def probability(log: np.floating) -> float:
+def probability(log: float) -> float:
     """exp, at most 1 where rounding would exceed it."""
-    return min(1.0, float(np.exp(log)))
+    return min(1.0, math.exp(log))
 
 
 def calibrated(confidence: float, temperature: float, shift: float) -> float:
