@@ -3,8 +3,8 @@
     python benchmarks/ablation.py DATA/fondue19_fr.zip DATA/bronod_fr.zip --from small --synthetic S.zip -o FOLDER
 
 All go on from the same bundle, which has not seen these collections, with the lines of the same pages (--share) and as
-many of them (--epochs), with one thread and the same seed, and the last network of each reads all other pages, best
-path. Equal numbers of lines, not equal time: what an ingredient costs stands beside it, and other work on the machine
+many passes over them (--epochs), with one thread and the same seed, and the last network of each reads all other pages,
+best path. Equal passes, not equal time: what an ingredient costs stands beside it, and other work on the machine
 changes no CER. One begins with chance instead. The bundle finds the gaps of spliced lines, the shipped model teaches.
 
 A variant that stands in FOLDER is not trained again, one that was stopped goes on, one that failed is told and tried
@@ -109,7 +109,12 @@ def measured(name, samples, drawn, args):
     found = evaluate(Recognizer.load(out, quality="fast", backend="onnx"), samples, split="val")
     last = rows_of(run_folder(out))[-1]
     counts = [astuple(pooled(line.raw.graphemes for line in some)) for some in by_page(found.lines)]
-    return {"name": name, "lines_learned": int(last["lines"]), "cpu_minutes": minutes, "pages": counts}
+    return {
+        "name": name,
+        "lines_learned": int(last["lines"]),
+        "cpu_minutes": None if resume else minutes,
+        "pages": counts,
+    }
 
 
 def told(results):
@@ -131,7 +136,7 @@ def told(results):
         (
             row["name"],
             f"{row['lines_learned']:,}",
-            f"{row['cpu_minutes']:.1f}",
+            f"{row['cpu_minutes']:.1f}" if row["cpu_minutes"] else None,
             f"{row['cer']:.1%}",
             points(row["more"]) if "more" in row else None,
             points(*row["more_interval"]) if row.get("more_interval") else None,

@@ -1,6 +1,7 @@
 """A language model of the lines that a network learned from: when its bundle gets one, and when not."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,38 +9,37 @@ import pytest
 from conftest import TEXTS, DrawnLine
 from drawn_samples import samples, settings
 
-from uncial.bundle import Bundle, load_bundle
-from uncial.config import from_dict
-from uncial.decoders import BeamConfig
+from uncial import finishing
+from uncial.bundle import Bundle, add_language_model, load_bundle
+from uncial.language import pruned
 from uncial.lineimage import line_image
-from uncial.ngram_file import load_ngrams
-from uncial.own_language import LEAST_TUNED, give_language
+from uncial.ngram_estimate import Counts
+from uncial.ngram_file import load_ngrams, to_bytes
+from uncial.own_language import LEAST_JUDGED, LEAST_TUNED, give_language
 from uncial.train import train
+from uncial.tune import TUNED
 
 Judged = Callable[[int], list[tuple[np.ndarray, list[int]]]]
 
 
 @pytest.fixture
 def unsure(tiny_bundle: Bundle, resaved: Callable[..., Bundle]) -> Bundle:
-    """A bundle that mistakes some letters of the drawn lines: its weights are shaken."""
-    rng = np.random.default_rng(1)
-    shaken = {
-        name: value + 0.4 * value.std() * rng.standard_normal(value.shape).astype(value.dtype)
-        if value.ndim > 1
-        else value
-        for name, value in tiny_bundle.weights.items()
-    }
-    return resaved(tiny_bundle, weights=shaken)
+    """A bundle to which every n is as likely an 8, and which reads an 8."""
+    weights = {name: value.copy() for name, value in tiny_bundle.weights.items()}
+    (eight,), (letter,) = tiny_bundle.alphabet.encode("8"), tiny_bundle.alphabet.encode("n")
+    for name in ("head.weight", "head.bias"):
+        weights[name][eight] = weights[name][letter]
+    return resaved(tiny_bundle, weights=weights)
 
 
 @pytest.fixture
 def judged(unsure: Bundle, drawn_lines: tuple[DrawnLine, ...]) -> Judged:
-    """So many of the drawn lines, over and over."""
+    """So many of the drawn lines, each twice in a row, so that both halves are the same."""
     lines = [(line_image(d.image, unsure.line_image), unsure.alphabet.encode(d.text)) for d in drawn_lines]
-    return lambda count: [lines[n % len(lines)] for n in range(count)]
+    return lambda count: [lines[n // 2 % len(lines)] for n in range(count)]
 
 
-@pytest.mark.parametrize("count", [4, LEAST_TUNED])
+@pytest.mark.parametrize("count", [LEAST_JUDGED, LEAST_TUNED])
 def test_a_language_model_that_pays_goes_into_the_bundle(unsure: Bundle, judged: Judged, count: int) -> None:
     texts = [unsure.alphabet.encode(text) for text in TEXTS]
     told = give_language(unsure, texts, judged(count), 100_000)
@@ -48,26 +48,62 @@ def test_a_language_model_that_pays_goes_into_the_bundle(unsure: Bundle, judged:
     assert after.language_model
     assert load_ngrams(after.language_model).graphemes == unsure.alphabet.graphemes
     assert after.provenance["language_model"]["lines"] == len(TEXTS)
-    assert from_dict(BeamConfig, after.beam).weight > 0
+    assert set(after.beam) == set(TUNED)
+
+
+@pytest.mark.parametrize(
+    ("count", "most_bytes", "finding"),
+    [(LEAST_JUDGED - 1, 100_000, "19 lines to choose by are too few"), (LEAST_JUDGED, 100, "language_bytes = 100")],
+)
+def test_too_few_lines_or_bytes_are_told_and_end_no_training(
+    unsure: Bundle, judged: Judged, count: int, most_bytes: int, finding: str
+) -> None:
+    before = sorted(unsure.path.iterdir())
+    assert finding in give_language(unsure, [[1, 2]], judged(count), most_bytes)
+    assert sorted(unsure.path.iterdir()) == before
 
 
 def test_a_network_that_errs_in_nothing_gets_no_language_model(
-    tiny_bundle: Bundle, resaved: Callable[..., Bundle], judged: Judged
+    tiny_bundle: Bundle, resaved: Callable[..., Bundle], judged: Judged, tmp_path: Path
 ) -> None:
-    bundle = resaved(tiny_bundle)
+    bundle = resaved(tiny_bundle, path=tmp_path / "sure")
     told = give_language(bundle, [bundle.alphabet.encode(text) for text in TEXTS], judged(LEAST_TUNED), 100_000)
-    assert "the bundle has none" in told
+    assert "too little is gained" in told
     assert load_bundle(bundle.path).language_model is None
 
 
-def test_without_lines_to_judge_by_there_is_an_error(unsure: Bundle) -> None:
-    with pytest.raises(ValueError, match="lines to judge it by"):
-        give_language(unsure, [[1, 2]], [], 100_000)
+@pytest.mark.parametrize("most_bytes", [100_000, 0])
+def test_a_training_learns_a_language_of_what_people_wrote_once(
+    tmp_path: Path, most_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[list[list[int]]] = []
 
+    def give(bundle: Bundle, texts: list[list[int]], judged: list[object], most: int) -> str:
+        given.append([list(text) for text in texts])
+        assert (len(judged), most) == (2, most_bytes)
+        return "given"
 
-@pytest.mark.parametrize(("most_bytes", "tried"), [(100_000, True), (0, False)])
-def test_a_training_from_chance_tries_a_language_model_in_the_end(tmp_path: Path, most_bytes: int, tried: bool) -> None:
+    monkeypatch.setattr(finishing, "give_language", give)
     notes: list[str] = []
-    config = settings(epochs=1, language_bytes=most_bytes)
-    train(samples(4), tmp_path / "bundle", config, watch=lambda progress: notes.append(progress.note))
-    assert ("language model of its own texts" in notes[-1]) == tried
+    drawn = [replace(sample, id=f"drawn {n}") for n, sample in enumerate(samples(3, validation=0))]
+    bundle = train(
+        samples(4),
+        tmp_path / "bundle",
+        settings(epochs=1, language_bytes=most_bytes),
+        synthetic=drawn,
+        watch=lambda progress: notes.append(progress.note),
+    )
+    real = [bundle.alphabet.encode(sample.text) for sample in samples(4, validation=0)]
+    assert given == ([real] if most_bytes else [])
+    assert (notes[-1] == "given") == bool(most_bytes)
+
+
+def test_a_language_model_that_came_along_stays(
+    tiny_bundle: Bundle, resaved: Callable[..., Bundle], tmp_path: Path
+) -> None:
+    start = resaved(tiny_bundle)
+    model = pruned(Counts.of([[1, 2]], 2, start.alphabet.size), start.alphabet.graphemes, 10_000, print)
+    add_language_model(start, to_bytes(model), {"text": "one line"})
+    config = settings(epochs=1, learning_rate=1e-9, adapt_language=False, language_bytes=100_000)
+    mine = train(samples(4), tmp_path / "mine", config, start=start.path)
+    assert mine.provenance["language_model"] == {"text": "one line"}

@@ -67,7 +67,7 @@ def new_hand(tmp_path: Path) -> Path:
 
 
 def adapt(folder: Path, out: Path, start: Bundle, *more: object) -> Ran:
-    quick = ("--set", "precision=float32", "--set", "threads=1", "--set", "int8_lines=0")
+    quick = ("--set", "precision=float32", "--set", "threads=1", "--set", "int8_lines=0", "--set", "language_bytes=0")
     return uncial("train", folder, "-o", out, "--from", start.path, *quick, *more)
 
 

@@ -81,7 +81,7 @@ class Plan:
         if self.minutes <= 0:
             raise ConfigError(f"--minutes {self.minutes:g}: each system needs time to learn; give more than 0")
         choose(dict.fromkeys(("val", "test")), "split to compare by", self.split)
-        # Int8 convolutions would make some systems read faster and others not.
+        # Int8 would make some systems read faster and others not, a language model hide what they read by themselves.
         own = {"validate_minutes": self.minutes / VALIDATIONS, "int8_lines": 0, "language_bytes": 0}
         return from_dict(TrainConfig, {**own, **self.settings, "minutes": self.minutes})
 

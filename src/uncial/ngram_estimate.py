@@ -19,6 +19,11 @@ from uncial.ngram import EDGE, Floats, Ids, Level, NGrams, trie
 _WINDOWS_AT_ONCE = 2**22  # n-grams sorted together: 32 MB
 
 
+def longest_order(size: int) -> int:
+    """Graphemes of the longest n-grams that can be counted, by the size of the alphabet: one is packed into 63 bits."""
+    return 63 // int(size).bit_length()
+
+
 @dataclass(frozen=True, eq=False)
 class Counts:
     """How often the n-grams of some text occur; memory is bounded by the distinct ones.
@@ -63,7 +68,7 @@ class Counts:
         Raises:
             ConfigError: the order is too high to pack.
         """
-        most = 63 // int(size).bit_length()
+        most = longest_order(size)
         if not 2 <= order <= most:
             raise ConfigError(f"order {order}: an alphabet of {size - 1} graphemes allows orders from 2 to {most}")
         edges, edge = np.full(order - 1, EDGE), np.full(1, EDGE)

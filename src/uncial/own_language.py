@@ -6,13 +6,15 @@ import numpy as np
 
 from uncial.bundle import Bundle, add_decoding, add_language_model
 from uncial.decoders import BeamConfig
+from uncial.errors import ConfigError
 from uncial.language import pruned
-from uncial.ngram_estimate import Counts
+from uncial.ngram_estimate import Counts, longest_order
 from uncial.ngram_file import to_bytes
 from uncial.runtime import LineImage, Runtime
 from uncial.tune import TUNED, tried, weigh
 
 ORDER = 7  # graphemes of the longest n-gram, as in `uncial lm`
+LEAST_JUDGED = 20  # lines; fewer do not tell whether it pays
 LEAST_TUNED = 60  # lines; fewer do not tell one weight from another, so that the usual ones are taken
 LEAST_GAIN = 0.98  # times the errors of the best path; a search that does not pay is not made
 
@@ -23,7 +25,7 @@ def give_language(
     """Add a language model to a bundle without one, and what it weighs best, unless it does not pay.
 
     Args:
-        bundle: its folder is replaced as a whole, and only when the language model was found to be good.
+        bundle: stays as it is unless the language model was found to be good.
         texts: classes of the training lines, one sequence each.
         judged: line images, as `line_image` makes them, with their classes, not learned from.
         most_bytes: of the language model's file.
@@ -32,14 +34,16 @@ def give_language(
         One sentence on what was found.
 
     Raises:
-        ConfigError: no model of this alphabet is that small.
         StorageError: the bundle could not be written; it is as it was.
-        ValueError: no lines to learn from or to judge by.
     """
-    if not texts or not judged:
-        raise ValueError("a language model wants lines to learn from and lines to judge it by")
-    counts = Counts.of([np.array(text) for text in texts], ORDER, bundle.alphabet.size)
-    model = pruned(counts, bundle.alphabet.graphemes, most_bytes, lambda note: None)
+    if len(judged) < LEAST_JUDGED:
+        return f"{len(judged)} lines to choose by are too few to tell if a language model pays: the bundle has none"
+    order = min(ORDER, longest_order(bundle.alphabet.size))
+    counts = Counts.of([np.array(text) for text in texts], order, bundle.alphabet.size)
+    try:
+        model = pruned(counts, bundle.alphabet.graphemes, most_bytes, lambda note: None)
+    except ConfigError:  # no end for a training of hours
+        return f"no language model of this alphabet fits into language_bytes = {most_bytes:,}: the bundle has none"
     log_probs = Runtime(bundle).log_probs([image for image, _ in judged])
     lines = [(list(classes), given) for (_, classes), given in zip(judged, log_probs, strict=True)]
     beam, calibration = BeamConfig(), bundle.calibration
@@ -53,6 +57,7 @@ def give_language(
     if with_it.cer >= without.cer * LEAST_GAIN:
         return f"{told}: too little is gained, the bundle has none"
     about = {"order": model.order, "n-grams": len(model.class_), "lines": len(texts)}
-    bundle = add_language_model(bundle, to_bytes(model), about)
-    add_decoding(bundle, {name: getattr(beam, name) for name in TUNED}, calibration)
+    # First what means nothing without a language model, so that none is ever there without its weights.
+    bundle = add_decoding(bundle, {name: getattr(beam, name) for name in TUNED}, calibration)
+    add_language_model(bundle, to_bytes(model), about)
     return f"{told}: reading takes it"

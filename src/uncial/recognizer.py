@@ -208,8 +208,8 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         others = self._alternatives(log_probs[peaks], [span.class_ for span in decoded])
         names = [self.bundle.alphabet.graphemes[span.class_ - 1] for span in decoded]
         spans = tuple(
-            GraphemeSpan(name, span.start, span.end, sure, runners_up, first, last)
-            for name, span, sure, runners_up, first, last in zip(
+            GraphemeSpan(name, span.start, span.end, posterior, runners_up, left_edge, right_edge)
+            for name, span, posterior, runners_up, left_edge, right_edge in zip(
                 names, decoded, posteriors, others, left, right, strict=True
             )
         )
