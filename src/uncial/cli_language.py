@@ -23,7 +23,7 @@ def lm(
     texts: Annotated[
         list[Path],
         typer.Argument(
-            metavar="TEXT",
+            metavar="TEXT...",
             help="Running text, .txt or .txt.xz, or folders of it; ground truth, of which the texts of split train are "
             "taken; or one language model, .arpa or .safetensors, which is taken as it is.",
             show_default=False,

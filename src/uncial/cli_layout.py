@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Pages = Annotated[
     list[Path],
     typer.Argument(
-        metavar="PAGES",
+        metavar="PAGES...",
         help="PAGE or ALTO files with their images beside them, or folders of these.",
         show_default=False,
     ),

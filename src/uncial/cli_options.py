@@ -72,7 +72,7 @@ class Rotate(StrEnum):
 Data = Annotated[
     list[Path],
     typer.Argument(
-        metavar="DATA",
+        metavar="DATA...",
         help="Ground truth: line archives (.zip), folders of image and .gt.txt pairs, Parquet files, IAM folders, "
         "PAGE or ALTO files; or folders of these.",
         show_default=False,

@@ -38,7 +38,7 @@ def read(
     images: Annotated[
         list[str],
         typer.Argument(
-            metavar="IMAGE",
+            metavar="IMAGE...",
             help="Pages or single lines: JPEG, PNG, TIFF, WebP, JPEG 2000, PDF; folders of them; PAGE or ALTO files, "
             "whose lines are taken; or - for a file on standard input.",
         ),

@@ -12,7 +12,7 @@ def synth(
     texts: Annotated[
         list[Path],
         typer.Argument(
-            metavar="TEXT",
+            metavar="TEXT...",
             help="Running text, .txt or .txt.xz, or folders of it; a name that begins with a language (en_, fr_, de_, "
             "it_, es_) chooses its names and dates. A file named twice counts twice.",
             show_default=False,

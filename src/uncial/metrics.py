@@ -8,10 +8,10 @@ import math
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rapidfuzz.distance import Levenshtein
 
 from uncial.text import normalise
 
@@ -66,6 +66,13 @@ def words(text: str) -> list[str]:
     return normalise(text).split()
 
 
+def editops(reference: Sequence[Hashable], transcript: Sequence[Hashable]) -> Iterable[Any]:
+    """The fewest edits from one sequence to the other, as rapidfuzz tells them."""
+    from rapidfuzz.distance import Levenshtein  # reading counts no edits, and need not wait for it
+
+    return Levenshtein.editops(reference, transcript)
+
+
 def count_edits(reference: Sequence[Hashable], transcript: Sequence[Hashable]) -> EditCounts:
     """Compare two sequences of units.
 
@@ -73,7 +80,7 @@ def count_edits(reference: Sequence[Hashable], transcript: Sequence[Hashable]) -
         reference: graphemes, words or classes of the ground truth.
         transcript: the same of what was read.
     """
-    kinds = Counter(edit.tag for edit in Levenshtein.editops(reference, transcript))
+    kinds = Counter(edit.tag for edit in editops(reference, transcript))
     substitutions, insertions, deletions = kinds["replace"], kinds["insert"], kinds["delete"]
     return EditCounts(len(reference) - substitutions - deletions, substitutions, insertions, deletions)
 
@@ -91,7 +98,7 @@ def aligned(reference: Sequence[str], transcript: Sequence[str]) -> list[tuple[s
     """
     pairs: list[tuple[str, str]] = []
     done = read = 0
-    for edit in Levenshtein.editops(reference, transcript):
+    for edit in editops(reference, transcript):
         at, to, inserted, deleted = edit.src_pos, edit.dest_pos, edit.tag == "insert", edit.tag == "delete"
         pairs += zip(reference[done:at], transcript[read:to], strict=True)
         pairs.append(("" if inserted else reference[at], "" if deleted else transcript[to]))
