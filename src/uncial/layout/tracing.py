@@ -1,5 +1,6 @@
 """Lines traced in the maps of a network: peaks linked from column to column, cut at line ends, pieces joined."""
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 
 import cv2
@@ -16,6 +17,7 @@ CUT = 0.95  # probability of a line end; lower ones stand within lines, too
 END = 3  # columns of the map that the mark of a line end is wide
 SHORTEST = 0.4  # of a line's height: what is shorter is a speck; cells of tables hold single figures
 JOINED = 1.6  # of a line's height: pieces nearer than that, at one level, are one line
+OVERLAP = 2  # columns of the map by which pieces of one line may overlap
 ECHO = 0.35  # of a line's height: nearer to a line than that there is no other
 LEVEL = 0.35  # of a line's height: what counts as one level
 
@@ -130,29 +132,37 @@ def _line(trace: Trace, maps: NDArray[np.float32]) -> TracedLine:
 def _without_echoes(lines: list[TracedLine]) -> list[TracedLine]:
     """Lines without those that run beside a longer one, nearer than any writing could stand."""
     kept: list[TracedLine] = []
+    reaches = np.empty((len(lines), 4))  # how far left, up, right and down the echoes of each kept line may lie
     for line in sorted(lines, key=lambda line: -len(line.points)):
         echoed = np.zeros(len(line.points), bool)
-        for other in kept:
+        first, last = line.points.min(axis=0), line.points.max(axis=0)
+        reached = (reaches[: len(kept), :2] <= last).all(axis=1) & (reaches[: len(kept), 2:] >= first).all(axis=1)
+        for other in (kept[n] for n in np.flatnonzero(reached)):
             x, y = other.points.T
             near = np.abs(np.interp(line.points[:, 0], x, y) - line.points[:, 1])
             inside = (line.points[:, 0] >= x[0] - 2) & (line.points[:, 0] <= x[-1] + 2)
-            echoed |= inside & (near < max(2.0, ECHO * (other.above + other.below)))
+            echoed |= inside & (near < _reach(other))
         if echoed.mean() < 0.5:
+            reaches[len(kept)] = *(first - (2, _reach(line))), *(last + (2, _reach(line)))
             kept.append(line)
     return kept
+
+
+def _reach(line: TracedLine) -> float:
+    """How near to a line nothing else can stand."""
+    return max(2.0, ECHO * (line.above + line.below))
 
 
 def _joined(lines: list[TracedLine], ends: NDArray[np.float32]) -> list[TracedLine]:
     """Pieces of one line put together: close, at one level, and no line end between them."""
     lines = sorted(lines, key=lambda line: float(line.points[0, 0]))
+    begins = [float(line.points[0, 0]) for line in lines]
+    farthest = JOINED * max((line.above + line.below for line in lines), default=0.0)
     i = 0
     while i < len(lines):
-        line = lines[i]
-        fits = [
-            (other.points[0, 0] - line.points[-1, 0], j)
-            for j, other in enumerate(lines)
-            if j != i and _continues(line, other, ends)
-        ]
+        line, end = lines[i], float(lines[i].points[-1, 0])
+        near = range(bisect_left(begins, end - OVERLAP), bisect_right(begins, end + farthest))
+        fits = [(begins[j] - end, j) for j in near if j != i and _continues(line, lines[j], ends)]
         if fits:
             j = min(fits)[1]
             other = lines[j]
@@ -167,6 +177,7 @@ def _joined(lines: list[TracedLine], ends: NDArray[np.float32]) -> list[TracedLi
             )
             lines[i] = TracedLine(np.concatenate([line.points, other.points]), above, below, p)
             lines.pop(j)
+            begins.pop(j)
             i -= j < i  # the same line again, since something may come after what was put to it
         else:
             i += 1
@@ -177,7 +188,7 @@ def _continues(line: TracedLine, other: TracedLine, ends: NDArray[np.float32]) -
     """Whether the second line is what comes after the first."""
     (x, y), (next_x, next_y) = line.points[-1], other.points[0]
     height = max(line.above + line.below, other.above + other.below)
-    if not -2 <= next_x - x <= JOINED * height:
+    if not -OVERLAP <= next_x - x <= JOINED * height:
         return False
     back = line.points[max(0, len(line.points) - 20)]
     slope = (y - back[1]) / (x - back[0]) if x - back[0] >= 10 else 0.0
