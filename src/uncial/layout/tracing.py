@@ -67,38 +67,43 @@ def _traces(baseline: NDArray[np.float32]) -> list[Trace]:
     done: list[Trace] = []
     alive: list[Trace] = []
     columns, rows = np.nonzero(peaks.T)
+    heights, sure = _between(baseline, rows, columns), baseline[rows, columns]
     starts = np.searchsorted(columns, np.arange(baseline.shape[1] + 1))
     for x in range(baseline.shape[1]):
-        here = rows[starts[x] : starts[x + 1]]
+        here = slice(starts[x], starts[x + 1])
         done += [trace for trace in alive if x - trace.x[-1] > LONGEST_GAP]
         alive = [trace for trace in alive if x - trace.x[-1] <= LONGEST_GAP]
-        _link(alive, here, x, baseline[:, x])
+        _link(alive, x, rows[here], heights[here], sure[here])
     return done + alive
 
 
-def _link(alive: list[Trace], rows: NDArray[np.int64], x: int, column: NDArray[np.float32]) -> None:
-    """Give each peak of a column to the nearest trace that awaits one, or begin a new trace."""
-    awaited = np.array([trace.ahead(x) for trace in alive])
-    count, free = len(alive), set(range(len(alive)))
-    for row in sorted(rows.tolist(), key=lambda r: -column[r]):
-        near = np.abs(awaited - row) if count else np.empty(0)
-        best = min(free, key=lambda i: near[i], default=None)
-        if best is not None and near[best] <= FARTHEST_STEP + 0.5 * (x - alive[best].x[-1]):
-            free.discard(best)
+def _link(alive: list[Trace], x: int, rows: NDArray[np.int64], heights: Array, sure: NDArray[np.float32]) -> None:
+    """Give each peak of a column, the surest first, to the nearest trace that awaits one, or begin a new trace."""
+    order, count = np.argsort(-sure, kind="stable"), len(alive)
+    far = np.abs(np.array([trace.ahead(x) for trace in alive])[:, None] - rows)  # (traces, peaks)
+    nearest = far.argmin(axis=0).tolist() if count else []
+    free = np.ones(count, bool)
+    for peak in order.tolist():
+        best = nearest[peak] if count else None
+        if best is not None and not free[best]:
+            best = int(np.where(free, far[:, peak], np.inf).argmin()) if free.any() else None
+        if best is not None and far[best, peak] <= FARTHEST_STEP + 0.5 * (x - alive[best].x[-1]):
+            free[best] = False
             trace = alive[best]
         else:
             trace = Trace()
             alive.append(trace)
         trace.x.append(x)
-        trace.y.append(_between(column, row))
-        trace.p.append(float(column[row]))
+        trace.y.append(float(heights[peak]))
+        trace.p.append(float(sure[peak]))
 
 
-def _between(column: NDArray[np.float32], row: int) -> float:
-    """The height of a peak, finer than a row: the middle of the mass around it."""
-    first = max(0, row - 2)
-    mass = column[first : row + 3]
-    return float(np.dot(np.arange(first, first + len(mass)), mass) / (mass.sum() + 1e-6))
+def _between(baseline: NDArray[np.float32], rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Array:
+    """(n,) heights of peaks, finer than a row: the middle of the mass around each."""
+    around = rows + np.arange(-2, 3)[:, None]
+    mass = np.pad(baseline, ((2, 2), (0, 0)))[around + 2, columns].astype(np.float64)
+    heights: Array = (around * mass).sum(axis=0) / (mass.sum(axis=0) + 1e-6)
+    return heights
 
 
 def _cut(trace: Trace, ends: NDArray[np.float32]) -> list[Trace]:
