@@ -28,7 +28,20 @@ LARGEST = {
     "default": 20e6,
     "small": 7e6,
 }  # bytes in the wheel: 9 and 3 MB of network, 8 and 3 of language model, and room
-HEAVY = ("torch", "onnx", "onnxruntime", "cv2", "numpy", "PIL", "rich.table", "lxml", "pyarrow", "jinja2")
+HEAVY = (
+    "torch",
+    "onnx",
+    "onnxruntime",
+    "cv2",
+    "numpy",
+    "PIL",
+    "rich.table",
+    "lxml",
+    "pyarrow",
+    "jinja2",
+    "pydantic",
+    "rapidfuzz",
+)
 TORCH_MODULES = (
     "train.py",
     "train_layout.py",

@@ -169,18 +169,19 @@ def without_int8_graph(bundle: Bundle) -> Bundle:
     return _write(bundle.path, _settings(bundle.path), files)
 
 
-def add_language_model(bundle: Bundle, data: bytes, about: Mapping[str, Any]) -> Bundle:
+def add_language_model(bundle: Bundle, data: bytes, about: Mapping[str, Any], **decoding: Any) -> Bundle:
     """Store a language model over the bundle's alphabet; all else stays as it is.
 
     Args:
         bundle: to store it in.
         data: what `ngram_file.to_bytes` gave.
         about: its origin, as plain JSON; it becomes "language_model" in the provenance.
+        decoding: "beam" and "calibration" as plain JSON, where they change with it; see `Bundle`.
 
     Raises:
         StorageError: it could not be written; the bundle is as it was.
     """
-    settings = _settings(bundle.path)
+    settings = _settings(bundle.path) | decoding
     settings["provenance"] = {**settings["provenance"], "language_model": dict(about)}
     return _write(bundle.path, settings, _files(bundle) | {LANGUAGE_MODEL: data})
 

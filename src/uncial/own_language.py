@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from uncial.bundle import Bundle, add_decoding, add_language_model
+from uncial.bundle import Bundle, add_language_model
 from uncial.decoders import BeamConfig
 from uncial.errors import ConfigError
 from uncial.language import pruned
@@ -57,7 +57,6 @@ def give_language(
     if with_it.cer >= without.cer * LEAST_GAIN:
         return f"{told}: too little is gained, the bundle has none"
     about = {"order": model.order, "n-grams": len(model.class_), "lines": len(texts)}
-    # First what means nothing without a language model, so that none is ever there without its weights.
-    bundle = add_decoding(bundle, {name: getattr(beam, name) for name in TUNED}, calibration)
-    add_language_model(bundle, to_bytes(model), about)
+    decoding = {"beam": {name: getattr(beam, name) for name in TUNED}, "calibration": list(calibration)}
+    add_language_model(bundle, to_bytes(model), about, **decoding)
     return f"{told}: reading takes it"
