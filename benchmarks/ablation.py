@@ -83,8 +83,7 @@ def shared_out(samples, share):
     pages = sorted({(sample.collection, sample.page) for sample in samples})
     random.Random(0).shuffle(pages)
     learned = set(pages[: round(share * len(pages))])
-    parts = {True: "train", False: "val"}
-    return [replace(sample, split=parts[(sample.collection, sample.page) in learned]) for sample in samples]
+    return [replace(s, split="train" if (s.collection, s.page) in learned else "val") for s in samples]
 
 
 def measured(name, samples, drawn, args):

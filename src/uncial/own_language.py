@@ -11,7 +11,7 @@ from uncial.language import pruned
 from uncial.ngram_estimate import Counts, longest_order
 from uncial.ngram_file import to_bytes
 from uncial.runtime import LineImage, Runtime
-from uncial.tune import TUNED, tried, weigh
+from uncial.tune import told, tried, weigh
 
 ORDER = 7  # graphemes of the longest n-gram, as in `uncial lm`
 LEAST_JUDGED = 20  # lines; fewer do not tell whether it pays
@@ -51,12 +51,11 @@ def give_language(
         without, with_it = tried(lines, None, None), tried(lines, model, beam)
     else:
         found = weigh(lines, model, beam, calibration)
-        beam, calibration = found.beam, found.calibration
-        without, with_it = found.judged[0], found.judged[2 if found.better else 1]
-    told = f"CER {with_it.cer:.2%} with a language model of its own texts, {without.cer:.2%} without"
+        without, with_it, calibration = found.judged[0], found.taken, found.calibration
+    assert with_it.beam, "it was read with a language model"
+    found_out = f"CER {with_it.cer:.2%} with a language model of its own texts, {without.cer:.2%} without"
     if with_it.cer >= without.cer * LEAST_GAIN:
-        return f"{told}: too little is gained, the bundle has none"
+        return f"{found_out}: too little is gained, the bundle has none"
     about = {"order": model.order, "n-grams": len(model.class_), "lines": len(texts)}
-    decoding = {"beam": {name: getattr(beam, name) for name in TUNED}, "calibration": list(calibration)}
-    add_language_model(bundle, to_bytes(model), about, **decoding)
-    return f"{told}: reading takes it"
+    add_language_model(bundle, to_bytes(model), about, beam=told(with_it.beam), calibration=list(calibration))
+    return f"{found_out}: reading takes it"

@@ -129,7 +129,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         if self.config.splice_share and guide is not None:
             if anew:
                 gaps_file(self.folder, self.ranks.rank).unlink(missing_ok=True)
-            real = range(len(self.lines.training) - self.lines.synthetic)
+            real = range(self.lines.real)
             gaps = find_gaps_once(self.training, real, self.lines.alphabet, guide, self.folder, self.ranks)
             self.training.splices = Splices(self.lines.training, gaps, self.config.splice_share, self.config.network)
             self.tell(self.training.splices.summary())
@@ -242,15 +242,14 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
     def finish(self) -> None:
         """Give the bundle what makes it quicker and what makes it better, see `finishing`."""
         if self.ranks.rank == 0:
-            real = len(self.lines.training) - self.lines.synthetic
-            for note in finish(self.out, self.training, self.validation, real, self.config):
+            for note in finish(self.out, self.training, self.validation, self.lines.real, self.config):
                 self.tell(note)
         self.ranks.meet()
 
     def take_language_along(self, old: Bundle) -> None:
         """Give what is kept the language model of a bundle, taken to the training lines if so configured."""
         if self.ranks.rank == 0 and old.language_model:
-            real = self.lines.training[: len(self.lines.training) - self.lines.synthetic]
+            real = self.lines.training[: self.lines.real]
             texts = [line.classes for line in real if self.config.adapt_language]
             self.language, note = language_of(old, self.lines.alphabet, texts)
             self.tell(note)

@@ -46,20 +46,23 @@ class TrainingLines:
     synthetic: int = 0
     held_out: tuple[str, ...] = ()
 
+    @property
+    def real(self) -> int:
+        """How many of `training` people wrote; they stand first."""
+        return len(self.training) - self.synthetic
+
     def epoch_size(self, share: float) -> int:
         """Lines of an epoch: all real ones, and so many synthetic ones that they make up the share, if there are."""
-        real = len(self.training) - self.synthetic
-        return real + min(self.synthetic, round(real * share / (1 - share)))
+        return self.real + min(self.synthetic, round(self.real * share / (1 - share)))
 
     def of_epoch(self, share: float, rng: np.random.Generator) -> list[int]:
         """Indices of an epoch's lines: all real ones, and synthetic ones drawn by the generator."""
-        real = len(self.training) - self.synthetic
-        drawn = rng.permutation(self.synthetic)[: self.epoch_size(share) - real] + real
-        return [*range(real), *sorted(drawn.tolist())]
+        drawn = rng.permutation(self.synthetic)[: self.epoch_size(share) - self.real] + self.real
+        return [*range(self.real), *sorted(drawn.tolist())]
 
     def bigrams(self, most: int) -> tuple[Bigram, ...]:
         """The most frequent pairs of neighbouring graphemes in the real training lines, at most so many."""
-        real = self.training[: len(self.training) - self.synthetic]
+        real = self.training[: self.real]
         return frequent_bigrams((line.classes for line in real), most)
 
     def facts(self) -> dict[str, Any]:

@@ -26,7 +26,6 @@ WEIGHTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
 BONUSES = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 PRIORS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 WIDTHS = (4, 8, 16)
-TUNED = ("weight", "bonus", "prior", "width")  # what a bundle keeps of its beam
 TOLERATED = 1.02  # a narrower beam may have so many times the errors of the best
 LINES_AT_ONCE = 64
 
@@ -56,7 +55,6 @@ class Tuned:
     Attributes:
         trials: on the lines for choosing, in the order they were made.
         judged: best path, the settings as they were, and the chosen ones, on the other lines.
-        beam: the settings from now on: the chosen ones if they are `better`, else those that were there.
         calibration: temperature and shift of confidences, those that were there if they fit the other lines better.
         errors: expected calibration error of the other lines, as they were calibrated and as they are.
         better: the chosen settings read the other lines no worse than those that were there; else these stay.
@@ -65,11 +63,15 @@ class Tuned:
 
     trials: tuple[Trial, ...]
     judged: tuple[Trial, Trial, Trial]
-    beam: BeamConfig
     calibration: tuple[float, float]
     errors: tuple[float, float]
     better: bool
     lines: tuple[int, int]
+
+    @property
+    def taken(self) -> Trial:
+        """The settings from now on: the chosen ones if they are `better`, else those that were there."""
+        return self.judged[2 if self.better else 1]
 
 
 def tune(
@@ -96,9 +98,14 @@ def tune(
     if len(lines) < 2:
         raise GroundTruthError(f"{len(lines)} lines of split 'val' can be read; give ground truth that has some")
     found = weigh(lines, model, from_dict(BeamConfig, bundle.beam), bundle.calibration)
-    beam = {name: getattr(found.beam, name) for name in TUNED}
-    add_decoding(bundle, beam, found.calibration)
+    assert found.taken.beam, "what is taken is a beam, whatever it was before"
+    add_decoding(bundle, told(found.taken.beam), found.calibration)
     return found
+
+
+def told(beam: BeamConfig) -> dict[str, float]:
+    """What a bundle keeps of its beam, as plain JSON."""
+    return {name: getattr(beam, name) for name in ("weight", "bonus", "prior", "width")}
 
 
 def weigh(lines: Sequence[KnownLine], model: NGrams, was: BeamConfig, calibration: tuple[float, float]) -> Tuned:
@@ -122,7 +129,7 @@ def weigh(lines: Sequence[KnownLine], model: NGrams, was: BeamConfig, calibratio
     ways = fit(confidences(choosing, model, beam)), calibration
     taken = min(ways, key=lambda way: off(sure, way))
     errors = off(sure, calibration), off(sure, taken)
-    return Tuned(tuple(trials), judged, beam, taken, errors, better, (len(choosing), len(judging)))
+    return Tuned(tuple(trials), judged, taken, errors, better, (len(choosing), len(judging)))
 
 
 def off(sure: Sequence[tuple[float, EditCounts]], calibration: tuple[float, float]) -> float:
