@@ -28,8 +28,8 @@ from uncial.checkpoint import FILE, run_folder
 from uncial.config import from_dict
 from uncial.errors import UncialError
 from uncial.evaluate import evaluate
-from uncial.evaluation import by_page
 from uncial.metrics import EditCounts, bootstrap_difference, bootstrap_interval, pooled
+from uncial.read_line import by_page
 from uncial.recognizer import Recognizer
 from uncial.run_log import rows_of
 from uncial.sources import read_samples

@@ -1,10 +1,11 @@
 """Equal time: Uncial, kraken and Calamari learn from the same lines for the same minutes, each by its own commands.
 
-    python benchmarks/equal_time.py copiste_fr.zip poilus_fr.zip hooker_en.zip -o FOLDER --minutes 60 [--only NAME …]
+    python benchmarks/equal_time.py copiste_fr.zip poilus_fr.zip hooker_en.zip -o FOLDER --minutes 60
+        [--only NAME …] [--recipe NAME] [--set KEY=VALUE …]
 
-All start from nothing, with their defaults and one thread (--threads; Uncial as so many processes of one thread, which
-share a batch of the default size), on the lines of split `train`. Some lines of
-`val` are given to each to validate by; the others are read at the end and judged by Uncial's metric. Uncial learns
+All start from nothing, with their defaults (Uncial with those of a recipe, as in `uncial train`) and one thread
+(--threads; Uncial as so many processes of one thread, which learn together), on the lines of split `train`. Some lines
+of `val` are given to each to validate by; the others are read at the end and judged by Uncial's metric. Uncial learns
 first; the others get as many seconds as its whole command took, then Ctrl-C, as a user would end them. Whatever they
 have then is taken: the best network where a program keeps one, else the last.
 
@@ -34,7 +35,6 @@ from results import Facts, facts, keep, newest, table, text_of, write
 from uncial.metrics import EditCounts, count_edits, pooled
 from uncial.sources import read_samples, split_of
 from uncial.text import comparable, graphemes, reading_text
-from uncial.train_config import TrainConfig
 
 CHOOSING = 150  # lines to validate by
 PATIENCE = 180  # seconds after Ctrl-C in which a program may put its network away
@@ -56,11 +56,11 @@ class System:
     texts: Callable[[list[Path], Path], dict[str, str]]
 
 
-def uncial(threads: int) -> System:
+def uncial(threads: int, recipe: str, changes: Sequence[str]) -> System:
     start = [sys.executable, "-m", "uncial"]
 
     def train(lines: Path, own: Path, minutes: float) -> Command:
-        settings = ["--set", "threads=1", "--set", f"batch_lines={max(1, TrainConfig().batch_lines // threads)}"]
+        settings = ["--recipe", recipe, *(f"--set={change}" for change in ("threads=1", *changes))]
         data = [str(lines / "lines.zip"), "-o", f"{own}/bundle", "--minutes", str(minutes)]
         return [*trainer(sys.executable, threads), "train", *data, *settings]
 
@@ -245,10 +245,12 @@ def main() -> None:
     options.add_argument("--threads", type=int, default=1)
     options.add_argument("--most", type=int, default=0, help="lines of each part at most, for a trial; 0: all")
     options.add_argument("--peers", type=Path, default=Path(".cache/peers"), help="where setup_peers.sh put them")
-    options.add_argument("--only", nargs="*", default=[], metavar="NAME")
+    options.add_argument("--only", nargs="*", default=[], choices=["uncial", "kraken", "calamari"], metavar="NAME")
+    options.add_argument("--recipe", default="small", help="of Uncial's training")
+    options.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="of Uncial's")
     chosen = options.parse_args()
     there, out = chosen.peers.absolute(), chosen.out.absolute()
-    systems = {"uncial": uncial(chosen.threads)}
+    systems = {"uncial": uncial(chosen.threads, chosen.recipe, chosen.settings)}
     if (there / "kraken" / "bin").is_dir():
         systems["kraken"] = kraken(there / "kraken" / "bin", chosen.threads)
     if (there / "calamari" / "bin").is_dir():

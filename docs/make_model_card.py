@@ -144,7 +144,7 @@ def main(*evaluations: Path) -> None:
         sources="\n".join(f"- **{name}**: {described(notes)}" for name, notes in collections.items())
         + "".join(f"\n- **drawn lines**: {drawn(notes)}" for notes in list(drawings)[:1]),
         decoding=decoding(found["about"].get("quality", "fast"), facts),
-        confidence=calibration(found.get("calibration", {}), bundle.calibration),
+        confidence=calibration(found),
         pages=PAGES,
         texts=texts_of(facts.get("language_model", {})),
     )
@@ -255,14 +255,13 @@ def decoding(quality: str, facts: dict[str, Any]) -> str:
     )
 
 
-def calibration(found: dict[str, Any], setting: tuple[float, float]) -> str:
-    """How far the confidence can be believed."""
-    if setting == (1.0, 0.0) or "error" not in found:
-        return "Its confidence is not calibrated."
-    before, after = (f"{100 * found[name]:.1f}" for name in ("error_before", "error"))
+def calibration(found: dict[str, Any]) -> str:
+    """How far confidences can be believed."""
+    lines, words = found["calibration"], found["words_calibration"]
+    before, after = (f"{100 * lines[name]:.1f}" for name in ("error_before", "error"))
     return (
-        f"Its confidence is calibrated on validation lines (off by {after} points, "
-        f"{before} without); on other hands it may be too sure."
+        f"Its confidence in a line is calibrated on validation lines (off by {after} points, {before} without), and so "
+        f"is that in a word (off by {100 * words['error']:.1f} points); on other hands it may be too sure."
     )
 
 

@@ -76,6 +76,25 @@ def test_batches_that_are_learned_from_at_once_are_of_like_width(count: int, at_
         assert places[-1] - places[0] <= 2 * (at_once - 1)  # those left over may stand between them
 
 
+@given(st.integers(0, 80), st.integers(1, 3), st.integers(0, 2**32 - 1))
+def test_the_first_lines_stand_from_narrow_to_wide(rising: int, at_once: int, seed: int) -> None:
+    widths = [round(30 * 1.08**n) for n in range(60)]  # too far apart for chance to change their order
+    batches = plan_batches(widths, 1, np.random.default_rng(seed), at_once, rising)
+    assert sorted(index for batch in batches for index in batch) == list(range(60))
+    groups = [sum(batches[n : n + at_once], []) for n in range(0, len(batches) // at_once * at_once, at_once)]
+    first = groups[: int((np.cumsum(list(map(len, groups))) <= rising).sum())]
+    assert first == sorted(first)
+    assert rising < 60 or len(first) == len(groups)
+
+
+def test_the_lines_that_stand_first_are_drawn_from_all() -> None:
+    widths = list(range(800, 2800, 20))  # a batch each
+    plans = [plan_batches(widths, 1, np.random.default_rng(seed), 1, 10) for seed in range(40)]
+    assert max(plan[9] for plan in plans) == [99]
+    assert min(plan[0] for plan in plans) == [0]
+    assert len({plan[9][0] for plan in plans}) > 5
+
+
 def test_batches_left_over_are_of_any_width() -> None:
     widths = [200 * n for n in range(1, 12)]
     last = {max(widths[i] for i in plan_batches(widths, 1, np.random.default_rng(s), 2)[-1]) for s in range(60)}

@@ -26,6 +26,7 @@ from uncial.bundle import (
 )
 from uncial.checkpoint import begin_anew
 from uncial.errors import BundleError, ConfigError, StorageError
+from uncial.reliability import Calibration
 
 
 @pytest.fixture
@@ -134,7 +135,7 @@ def test_a_change_keeps_what_lies_beside_the_parts_but_no_part_of_the_network_be
 ) -> None:
     (copied / "LICENCE").write_text("CC BY 4.0")
     monkeypatch.chdir(copied)
-    add_decoding(add_language_model(load_own(Path()), b"model", {}), {"weight": 0.5}, (1.0, 0.0))
+    add_decoding(add_language_model(load_own(Path()), b"model", {}), {"weight": 0.5}, Calibration())
     assert load_bundle(copied).language_model
     assert Path("LICENCE").exists()
     resaved(load_bundle(copied), copied, graph=None)

@@ -16,7 +16,7 @@ from uncial.bundle import Bundle, add_decoding, load_bundle
 from uncial.decoders import BeamConfig
 from uncial.language import read_texts
 from uncial.ngram_file import load_ngrams
-from uncial.reliability import calibrated
+from uncial.reliability import Calibration, calibrated
 from uncial.tune import Trial
 
 PROSE = "\n".join(["Dear Ann no news a hill", "a hill no Dear Ann a hill no news a 1862 May hill Dear"] * 60)
@@ -146,8 +146,8 @@ def test_tuning_writes_what_it_found_and_tells_how_it_does(
     assert ran.code == 0, ran.told
     written = load_bundle(bundle.path)
     assert set(written.beam) == {"weight", "bonus", "prior", "width"}
-    sure = calibrated(0.9, *written.calibration)
-    assert sure > 0.95  # it reads without an error, so it may be surer than the network
+    for scale in (written.calibration.line, written.calibration.word):
+        assert calibrated(0.9, *scale) > 0.95  # it reads without an error, so it may be surer than the network
     assert "judged on 8 others" in ran.out
     assert "best path" in ran.out
 
@@ -166,17 +166,21 @@ def test_several_readings_are_told_in_json(bundle: Bundle, drawn_lines: Sequence
 def test_an_evaluation_tells_how_far_confidences_are_off(
     bundle: Bundle, drawn_lines: Sequence[DrawnLine], tmp_path: Path
 ) -> None:
-    add_decoding(bundle, {}, (4.0, 0.0))
+    add_decoding(bundle, {}, Calibration((4.0, 0.0), (4.0, 0.0)))
     folder = write_pairs(tmp_path / "lines", drawn_lines, repeat=5)
     ran = uncial(
         "evaluate", folder, "-m", bundle.path, "--quality", "balanced", "--json", "--report", tmp_path / "r.html"
     )
     found = json.loads(ran.out)
     assert found["about"]["quality"] == "balanced"
-    told = found["calibration"]
+    told, of_words = found["calibration"], found["words_calibration"]
     assert told["error"] > told["error_before"] + 0.05  # all is right, so this is too modest
+    assert of_words["error"] > told["error_before"] + 0.05
+    assert sum(some["lines"] for some in of_words["bins"]) == found["words"]
     assert sum(some["lines"] for some in told["bins"]) == found["lines"] == 20
-    assert "Before calibration it was off by" in (tmp_path / "r.html").read_text(encoding="utf-8")
+    report = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "Before calibration it was off by" in report
+    assert "That of a word, against the chance that all of it is right: off by" in report
 
 
 def test_marks_of_any_script_belong_to_the_letter_before_them(tmp_path: Path) -> None:
@@ -194,7 +198,7 @@ def test_tuning_keeps_what_reads_better_than_what_it_found(
     data = write_pairs(tmp_path / "letters" / "val", drawn_lines, repeat=6).parent
     assert uncial("lm", prose, "--into", bundle.path, "--order", 3).code == 0
     mine = {"weight": 0.2, "bonus": 1.0, "prior": 0.0, "width": 4}
-    add_decoding(load_bundle(bundle.path), mine, (1.0, 0.0))
+    add_decoding(load_bundle(bundle.path), mine, Calibration())
     worst = BeamConfig(weight=0.8, bonus=-30.0, width=8)  # which is of no use: it writes next to nothing
     monkeypatch.setattr("uncial.tune.search", lambda lines, model: [Trial(worst, 0.0, 1.0)])
     ran = uncial("tune", data, "-m", bundle.path)

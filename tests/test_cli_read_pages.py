@@ -115,6 +115,8 @@ def test_folders_in_a_folder_are_told_and_not_looked_into(page: Path, tiny_bundl
 def test_readings_of_a_word_that_differ_in_spaces_only_are_one() -> None:
     read = _as_word(Transcript("a b", 0.5, (), (("a b", 0.5), ("ab", 0.25), ("d", 0.125), ("a  b", 0.125))))
     assert read.readings == (("ab", 0.875), ("d", 0.125))
+    assert _as_word(Transcript("a b", 0.5, words=(0.5, 0.25))).words == ()  # neither is that of the one word
+    assert _as_word(Transcript("a", 0.5, words=(0.25,))).words == (0.25,)
 
 
 def test_several_readings_are_refused_by_formats_that_do_not_tell_them(page: Path, tiny_bundle: Bundle) -> None:

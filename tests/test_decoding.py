@@ -10,6 +10,7 @@ from uncial.decoding import WIDER, Decoding
 from uncial.lineimage import line_image
 from uncial.ngram_estimate import Counts, estimate
 from uncial.ngram_file import to_bytes
+from uncial.reliability import Calibration
 from uncial.runtime import LineImage, LogProbs, Runtime
 
 
@@ -30,7 +31,7 @@ def knowing(tiny_bundle: Bundle, drawn_lines: tuple[DrawnLine, ...], tmp_path: P
     texts = [tiny_bundle.alphabet.encode(line.text) for line in drawn_lines]
     model = estimate(Counts.of(texts, 3, tiny_bundle.alphabet.size))
     bundle = add_language_model(load_bundle(tmp_path / "bundle"), to_bytes(model), {})
-    return add_decoding(bundle, {"weight": 0.3, "bonus": 0.5}, (1.0, 0.0))
+    return add_decoding(bundle, {"weight": 0.3, "bonus": 0.5}, Calibration())
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ import pytest
 from written_lines import PixelReader, Row, png, samples_of, written
 
 from uncial import evaluate as evaluate_module
+from uncial.document import Failure
 from uncial.errors import GroundTruthError
 from uncial.evaluate import evaluate, repeated_lines
-from uncial.evaluation import Failure, worst_lines
 from uncial.metrics import EditCounts
+from uncial.read_line import worst_lines
 from uncial.recognizer import Recognizer
 
 

@@ -105,12 +105,14 @@ def test_what_reads_worse_than_the_start_is_not_kept(new_hand: Path, tmp_path: P
 
 def test_the_usual_recipe_is_the_way_out(new_hand: Path, tmp_path: Path, start: Bundle) -> None:
     lines = [*(sample(n, text) for n, text in enumerate(TEXTS)), sample(9, TEXTS[0], "val")]
-    with pytest.raises(ConfigError, match="no recipe named 'new-hnd'; there are: new-hand, standard"):
+    with pytest.raises(ConfigError, match="no recipe named 'new-hnd'; there are: new-hand, small, standard"):
         adapt_settings("new-hnd")
     assert adapt_settings("standard") == TrainConfig()
     assert gather(lines, replace(settings(), held_out=0.5), None).validation[0].sample.id == "drawn/9"
     ran = adapt(new_hand, tmp_path / "mine", start, "--epochs", 1, "--recipe", "standard")
     assert "new-hand" not in ran.told
+    ran = adapt(new_hand, tmp_path / "other", start, "--recipe", "small")
+    assert (ran.code, "makes a small network from nothing; leave out --from" in ran.told) == (2, True)
 
 
 def adapt_settings(recipe: str) -> TrainConfig:

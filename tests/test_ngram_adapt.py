@@ -13,6 +13,7 @@ from uncial.ngram import NGrams
 from uncial.ngram_adapt import adapt, knowing, levels_of
 from uncial.ngram_estimate import Counts, estimate
 from uncial.ngram_file import load_ngrams, to_bytes
+from uncial.reliability import Calibration
 from uncial.train import Progress, train
 
 ORDER = 4
@@ -84,7 +85,7 @@ def start(tmp_path: Path) -> Bundle:
     """A bundle with a language model, tuned."""
     bundle = train(samples(4), tmp_path / "start", settings(epochs=1))
     add_language_model(bundle, to_bytes(model_of(TEXTS, bundle.alphabet)), {"text": "four lines"})
-    return add_decoding(load_bundle(bundle.path), {"weight": 0.25}, (2.0, 0.5))
+    return add_decoding(load_bundle(bundle.path), {"weight": 0.25}, Calibration((2.0, 0.5), (1.5, -1.0)))
 
 
 def test_a_bundles_language_model_goes_along_and_is_adapted(start: Bundle, tmp_path: Path) -> None:
@@ -94,7 +95,7 @@ def test_a_bundles_language_model_goes_along_and_is_adapted(start: Bundle, tmp_p
     model = load_ngrams(mine.language_model)
     assert model.graphemes == mine.alphabet.graphemes
     assert model.score(mine.alphabet.encode("a bay")) > model.score(mine.alphabet.encode("yab a")) + 5
-    assert (mine.beam, mine.calibration) == ({"weight": 0.25}, (2.0, 0.5))
+    assert (mine.beam, mine.calibration) == ({"weight": 0.25}, start.calibration)
     assert mine.provenance["language_model"] == {"text": "four lines", "adapted_to_lines": 6}
     other = train(lines, tmp_path / "other", settings(epochs=1, adapt_language=False), start=start.path)
     assert other.language_model

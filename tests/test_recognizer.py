@@ -13,7 +13,7 @@ from uncial.errors import BundleError, ConfigError, ImageError
 from uncial.ngram_estimate import Counts, estimate
 from uncial.ngram_file import to_bytes
 from uncial.recognizer import Recognizer, peak_posteriors
-from uncial.reliability import confidence
+from uncial.reliability import Calibration, confidence
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +139,7 @@ def test_a_beam_reads_what_the_language_model_of_the_bundle_knows(
     def reading(lines: list[list[int]], beam: dict[str, float]) -> list[str]:
         model = estimate(Counts.of(lines, 3, alphabet.size))
         bundle = add_language_model(load_bundle(tmp_path / "bundle"), to_bytes(model), {})
-        bundle = add_decoding(bundle, beam, (1.0, 0.0))
+        bundle = add_decoding(bundle, beam, Calibration())
         assert load_bundle(bundle.path).beam == beam
         transcripts = Recognizer.load(bundle.path, quality="balanced").read_lines(d.image for d in drawn_lines)
         for transcript in transcripts:
@@ -181,7 +181,7 @@ def test_calibration_changes_confidences_and_nothing_else(
     tiny_bundle: Bundle, drawn_lines: tuple[DrawnLine, ...], tmp_path: Path
 ) -> None:
     shutil.copytree(tiny_bundle.path, tmp_path / "bundle")
-    add_decoding(load_bundle(tmp_path / "bundle"), {}, (2.0, -1.0))
+    add_decoding(load_bundle(tmp_path / "bundle"), {}, Calibration((2.0, -1.0), (1.0, -2.0)))
     for quality in ("balanced", "fast"):
         plain, told = (
             Recognizer.load(path, quality=quality).read_lines(d.image for d in drawn_lines)
@@ -191,6 +191,9 @@ def test_calibration_changes_confidences_and_nothing_else(
             assert (a.text, a.confidence) == (b.text, b.uncalibrated)
             assert b.confidence < a.confidence if quality == "balanced" else b.confidence == a.confidence
             assert a.spans == b.spans
+            assert len(a.words) == len(a.text.split())
+            lower = [more > less for more, less in zip(a.words, b.words, strict=True)]
+            assert all(lower) if quality == "balanced" else a.words == b.words
 
 
 @pytest.mark.parametrize("quality", ["fast", "balanced", "best"])

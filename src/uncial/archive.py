@@ -12,7 +12,7 @@ from uncial.errors import ConfigError, ImageError, UncialError
 from uncial.formats import FORMATS
 from uncial.formats.page_file import fitted, image_beside, marked_page
 from uncial.formats.page_file import page_of as page_of_file
-from uncial.formats.plain import told_readings
+from uncial.formats.plain import readings_and_words
 from uncial.geometry import Box
 from uncial.image_file import is_folder, load_image
 from uncial.layout import is_strip, shows_line
@@ -235,7 +235,7 @@ def _plain(reading: Reading) -> dict[str, Any]:
         "image": reading.name,
         "text": transcript.text,
         "confidence": round(transcript.confidence, 4),
-        **told_readings(transcript),
+        **readings_and_words(transcript),
         "graphemes": [
             {
                 "grapheme": span.grapheme,
@@ -279,4 +279,5 @@ def _as_word(transcript: Transcript) -> Transcript:
     """The transcript of one word: without the spaces that the network saw between its letters."""
     spans = tuple(span for span in transcript.spans if not span.grapheme.isspace())
     readings = merged((text.replace(" ", ""), share) for text, share in transcript.readings)
-    return replace(transcript, text="".join(span.grapheme for span in spans), spans=spans, readings=readings)
+    text, words = "".join(span.grapheme for span in spans), transcript.words if len(transcript.words) == 1 else ()
+    return replace(transcript, text=text, spans=spans, readings=readings, words=words)

@@ -27,6 +27,7 @@ from uncial.config import DEFAULT, from_dict, to_dict
 from uncial.errors import AlphabetError, BundleError, ConfigError, StorageError
 from uncial.lineimage import LineImageConfig
 from uncial.ngram_file import Language
+from uncial.reliability import Calibration
 from uncial.weights import Weights, pack, places, unpack
 
 VERSION = 1
@@ -49,7 +50,7 @@ class Bundle:
         line_image: the preprocessing it was trained with.
         provenance: data, licences, recipe and results, as plain JSON.
         beam: weights of the beam search that were found best with this bundle's language model, as plain JSON.
-        calibration: temperature, above 0, and shift of a line's confidence; see `reliability.calibrated`.
+        calibration: of confidences.
     """
 
     path: Path
@@ -58,7 +59,7 @@ class Bundle:
     line_image: LineImageConfig
     provenance: dict[str, Any]
     beam: dict[str, Any] = field(default_factory=dict)
-    calibration: tuple[float, float] = (1.0, 0.0)
+    calibration: Calibration = Calibration()
 
     @cached_property
     def weights(self) -> Weights:
@@ -144,7 +145,7 @@ def save_bundle(  # noqa: PLR0913, PLR0917 - a bundle has these eight parts, and
     if language is not None:
         files[LANGUAGE_MODEL] = language.data
         settings["provenance"]["language_model"] = dict(language.about)
-        settings |= {"beam": dict(language.beam), "calibration": list(language.calibration)}
+        settings |= {"beam": dict(language.beam), "calibration": language.calibration.plain()}
     if path.exists() and not (path / SETTINGS).is_file() and not _is_empty_folder(path):
         raise StorageError(f"{path}: is there already and is not a bundle; choose another name")
     return _write(path, settings, files)
@@ -186,18 +187,18 @@ def add_language_model(bundle: Bundle, data: bytes, about: Mapping[str, Any], **
     return _write(bundle.path, settings, _files(bundle) | {LANGUAGE_MODEL: data})
 
 
-def add_decoding(bundle: Bundle, beam: Mapping[str, Any], calibration: tuple[float, float]) -> Bundle:
+def add_decoding(bundle: Bundle, beam: Mapping[str, Any], calibration: Calibration) -> Bundle:
     """Store how to decode what the network gives, as `tune` found it; all else stays as it is.
 
     Args:
         bundle: to store it in.
         beam: settings of `decoders.beam.BeamConfig` that differ from its defaults.
-        calibration: see `Bundle.calibration`.
+        calibration: of confidences.
 
     Raises:
         StorageError: it could not be written; the bundle is as it was.
     """
-    settings = _settings(bundle.path) | {"beam": dict(beam), "calibration": list(calibration)}
+    settings = _settings(bundle.path) | {"beam": dict(beam), "calibration": calibration.plain()}
     return _write(bundle.path, settings, _files(bundle))
 
 
@@ -236,11 +237,11 @@ def load_bundle(path: Path | str | None = None) -> Bundle:
         alphabet = Alphabet(tuple(settings["alphabet"]))
         checksums, provenance = dict(settings["files"]), dict(settings["provenance"])
         beam = dict(settings.get("beam", {}))
-        temperature, shift = map(float, settings.get("calibration", (1.0, 0.0)))
-    except (KeyError, TypeError, ValueError, ConfigError, AlphabetError) as error:
+        calibration = Calibration.of(settings.get("calibration", {}))
+    except (KeyError, TypeError, ValueError, AttributeError, ConfigError, AlphabetError) as error:
         raise BundleError(f"{folder / SETTINGS}: is damaged ({error}); {_CURE}") from error
     _check_files(folder, checksums, alphabet.size * architecture.steps_per_slice)
-    return Bundle(folder, architecture, alphabet, line_image, provenance, beam, (temperature, shift))
+    return Bundle(folder, architecture, alphabet, line_image, provenance, beam, calibration)
 
 
 def load_own(path: Path) -> Bundle:

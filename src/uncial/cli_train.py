@@ -40,8 +40,9 @@ def train(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Settings that go together: standard, or new-hand for few lines. Without it: new-hand with --from and "
-            "at most 1,000 lines to learn from, else standard.",
+            help="Settings that go together: standard, small for a small network from nothing within an hour or two "
+            "on a few processor cores, or new-hand for few lines. Without it: new-hand with --from and at most 1,000 "
+            "lines to learn from, else standard.",
             show_default=False,
         ),
     ] = None,
@@ -66,7 +67,7 @@ def train(
     check_bundles(out, (start, teacher), resume=resume)  # what is quickly told, since reading the lines may take long
     training_settings(config, settings or (), minutes, epochs, recipe or "standard")
     samples, drawn = read_samples(data), read_samples(synthetic) if synthetic else []
-    recipe = recipe or recipe_for(samples, start)
+    recipe = recipe_for(recipe, samples, start)
     chosen, changes = training_settings(config, settings or (), minutes, epochs, recipe)
     how: dict[str, Any] = {"synthetic": drawn, "start": start, "teacher": teacher, "changes": changes}
     with telling_what_is_kept(out), TrainingScreen() as watch:
@@ -130,12 +131,20 @@ def training_settings(
     }
 
 
-def recipe_for(samples: "Sequence[Sample]", start: Path | None) -> str:
-    """The recipe of who names none: that for few lines, if a bundle is to learn from few; that is told."""
+def recipe_for(named: str | None, samples: "Sequence[Sample]", start: Path | None) -> str:
+    """The recipe that is named, else the one for few lines, if a bundle is to learn from few; that is told.
+
+    Raises:
+        ConfigError: it makes a network, and there is a bundle to begin with.
+    """
     from uncial.recipes import FEW, with_recipe
     from uncial.screen import show_note
     from uncial.sources import split_of
 
+    if start is not None and named == "small":
+        raise ConfigError("--recipe small: makes a small network from nothing; leave out --from, or name standard")
+    if named:
+        return named
     lines = sum(split_of(sample) != "test" for sample in samples)
     if start is None or lines > FEW:
         return "standard"

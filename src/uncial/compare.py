@@ -26,10 +26,10 @@ from uncial.config import choose, from_dict, to_dict
 from uncial.document import Failure, Transcript
 from uncial.errors import ConfigError, StorageError
 from uncial.evaluate import evaluate
-from uncial.evaluation import ReadLine, by_page
 from uncial.ground_truth import convert
 from uncial.metrics import pooled
 from uncial.nn.crnn import weights_of
+from uncial.read_line import ReadLine, by_page
 from uncial.recognizer import Recognizer
 from uncial.run_log import Watch, rows_of
 from uncial.runtime import Runtime

@@ -54,6 +54,8 @@ class Transcript:
         readings: the likeliest texts, this one first, with their shares of what the decoder found likely, in [0, 1];
             () none were asked for.
         uncalibrated: the confidence as the network alone has it; None: the same.
+        words: the confidence of each word, in [0, 1]: near the chance that all of it is right, where the bundle tells
+            how to make it so; () not known.
     """
 
     text: str
@@ -61,6 +63,7 @@ class Transcript:
     spans: tuple[GraphemeSpan, ...] = ()
     readings: tuple[tuple[str, float], ...] = ()
     uncalibrated: float | None = None
+    words: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the range of the confidence."""

@@ -13,10 +13,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from uncial.document import Transcript
+from uncial.document import Failure, Transcript
 from uncial.errors import GroundTruthError, ImageError
-from uncial.evaluation import Evaluation, Failure, ReadLine
+from uncial.evaluation import Evaluation
 from uncial.metrics import words
+from uncial.read_line import ReadLine
 from uncial.sources import Sample, split_of
 from uncial.text import reading_text
 
@@ -156,4 +157,4 @@ def _told(sample: Sample, read: Transcript | ImageError) -> Transcript | Failure
     """What was read, without spans: those of a large collection would fill the memory, and no figure needs them."""
     if isinstance(read, ImageError):
         return Failure(sample.id, str(read))
-    return Transcript(read.text, read.confidence, uncalibrated=read.uncalibrated)
+    return Transcript(read.text, read.confidence, uncalibrated=read.uncalibrated, words=read.words)

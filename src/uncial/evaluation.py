@@ -13,57 +13,13 @@ from typing import Any
 
 from uncial.document import Failure as Failure
 from uncial.document import Transcript
-from uncial.metrics import EditCounts, bootstrap_interval, confusions, count_edits, pooled, words
+from uncial.metrics import EditCounts, bootstrap_interval, confusions, pooled
+from uncial.read_line import ReadLine, by_page, told_confidences, told_words, worst_lines
 from uncial.reliability import calibration
 from uncial.sources import Sample
-from uncial.text import comparable, graphemes
+from uncial.text import graphemes
 
 MOST_FREQUENT = 40  # confusions told
-WORST = 40  # lines told
-
-
-@dataclass(frozen=True, slots=True)
-class Edits:
-    """The edits between ground truth and transcript, counted over graphemes and over words."""
-
-    graphemes: EditCounts
-    words: EditCounts
-
-    @classmethod
-    def between(cls, reference: str, transcript: str) -> "Edits":
-        """Compare two texts."""
-        return cls(
-            count_edits(graphemes(reference), graphemes(transcript)), count_edits(words(reference), words(transcript))
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ReadLine:
-    """One line and how it was read.
-
-    Attributes:
-        sample: the line as its source gives it.
-        reference: its ground truth after the policy for transcribers' marks.
-        transcript: what was read, without spans; or why nothing could be read. A failure counts as if every grapheme
-            were missing, so that nobody gains by failing.
-        repeated: many documents hold this text, see `evaluate.repeated_lines`.
-        raw: edits between the texts as they stand.
-        normalised: edits between their comparable forms, see `text.comparable`.
-    """
-
-    sample: Sample
-    reference: str
-    transcript: Transcript | Failure
-    repeated: bool
-    raw: Edits
-    normalised: Edits
-
-    @classmethod
-    def compared(cls, sample: Sample, reference: str, repeated: bool, transcript: Transcript | Failure) -> "ReadLine":
-        """Count the edits of a line; see the attributes."""
-        read = transcript.text if isinstance(transcript, Transcript) else ""
-        raw, normalised = Edits.between(reference, read), Edits.between(comparable(reference), comparable(read))
-        return cls(sample, reference, transcript, repeated, raw, normalised)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +38,6 @@ class Rate:
     def value(self) -> float:
         """The rate as a fraction; nan without ground truth."""
         return self.counts.error_rate
-
-
-def by_page(lines: Iterable[ReadLine]) -> list[list[ReadLine]]:
-    """Lines by the page they stand on, in the order of the first line of each."""
-    pages: dict[tuple[str, str, str], list[ReadLine]] = {}
-    for line in lines:
-        pages.setdefault((line.sample.collection, line.sample.document, line.sample.page), []).append(line)
-    return list(pages.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +187,7 @@ class Evaluation:
             "lines_per_second": _finite(self.lines_per_second),
             "lines_per_cpu_second": _finite(self.lines_per_cpu_second),
             "calibration": calibration(*(told_confidences(self.lines, calibrated=c) for c in (True, False))),
+            "words_calibration": calibration(told_words(self.lines)),
             "about": dict(self.about),
             "collections": {group.name: group.to_dict() for group in self.collections},
             "documents": {group.name: group.to_dict() for group in self.documents},
@@ -252,18 +201,6 @@ class Evaluation:
             "marks": dict(self.marks),
         }
         return json.dumps(values, ensure_ascii=False, indent=2, allow_nan=False)
-
-
-def worst_lines(lines: Iterable[ReadLine], most: int = WORST) -> tuple[ReadLine, ...]:
-    """The lines read with the most errors, worst first; neither flawless lines nor failures."""
-    wrong = (x for x in lines if x.raw.graphemes.errors and isinstance(x.transcript, Transcript))
-    return tuple(sorted(wrong, key=lambda line: (-line.raw.graphemes.errors, line.sample.id))[:most])
-
-
-def told_confidences(lines: Iterable[ReadLine], *, calibrated: bool = True) -> list[tuple[float, EditCounts]]:
-    """Confidence (or what it was before calibration) and edits of each line that was read."""
-    read = ((line.transcript, line.raw.graphemes) for line in lines if isinstance(line.transcript, Transcript))
-    return [(t.confidence if calibrated or t.uncalibrated is None else t.uncalibrated, edits) for t, edits in read]
 
 
 def _groups(lines: Iterable[ReadLine], name_of: Callable[[Sample], str]) -> tuple[Group, ...]:

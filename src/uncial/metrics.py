@@ -85,6 +85,15 @@ def count_edits(reference: Sequence[Hashable], transcript: Sequence[Hashable]) -
     return EditCounts(len(reference) - substitutions - deletions, substitutions, insertions, deletions)
 
 
+def rightly(reference: Sequence[Hashable], transcript: Sequence[Hashable]) -> list[bool]:
+    """Whether each unit of the transcript is right, the two aligned by the fewest edits."""
+    right = [True] * len(transcript)
+    for edit in editops(reference, transcript):
+        if edit.tag != "delete":
+            right[edit.dest_pos] = False
+    return right
+
+
 def pooled(counts: Iterable[EditCounts]) -> EditCounts:
     """The sum; its `error_rate` is the CER or WER of all together."""
     return sum(counts, EditCounts())

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from uncial.errors import BundleError
 from uncial.ngram import NGrams
+from uncial.reliability import Calibration
 
 FORMAT = "uncial n-grams 2"
 LOWEST = -20.4  # nats; a probability below one in 700 million is stored as that
@@ -31,13 +32,13 @@ class Language:
         data: what `to_bytes` gave.
         about: its origin, as plain JSON.
         beam: weights of the beam search, as plain JSON; see `bundle.Bundle`.
-        calibration: temperature and shift of a line's confidence; see `bundle.Bundle`.
+        calibration: of confidences.
     """
 
     data: bytes
     about: Mapping[str, Any]
     beam: Mapping[str, Any]
-    calibration: tuple[float, float]
+    calibration: Calibration
 
 
 def to_bytes(model: NGrams) -> bytes:

@@ -57,5 +57,5 @@ def give_language(
     if with_it.cer >= without.cer * LEAST_GAIN:
         return f"{found_out}: too little is gained, the bundle has none"
     about = {"order": model.order, "n-grams": len(model.class_), "lines": len(texts)}
-    add_language_model(bundle, to_bytes(model), about, beam=told(with_it.beam), calibration=list(calibration))
+    add_language_model(bundle, to_bytes(model), about, beam=told(with_it.beam), calibration=calibration.plain())
     return f"{found_out}: reading takes it"

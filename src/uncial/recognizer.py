@@ -19,7 +19,7 @@ from uncial.layout import find_lines
 from uncial.layout.network import open_finder
 from uncial.line_cut import cut_line
 from uncial.lineimage import line_image, source_x
-from uncial.reliability import calibrated, confidence, probability
+from uncial.reliability import Calibration, calibrated, confidence, geometric_mean, probability, words_among
 from uncial.runtime import LineImage, LogProbs, Runtime
 from uncial.text import normalise
 
@@ -69,7 +69,7 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         self.quality = quality_of(bundle, quality)
         self._decode = Decoding(bundle, runtime, self.quality, words)
         # The best path knows no language model, whose corrections are what a bundle's calibration makes up for.
-        self._calibration = (1.0, 0.0) if self.quality == "fast" else bundle.calibration
+        self._calibration = Calibration() if self.quality == "fast" else bundle.calibration
         self._n_best = n_best
         if n_best > 1 and self.quality == "fast":
             raise ConfigError(f"quality fast finds one reading, not {n_best}; choose balanced or best")
@@ -214,12 +214,14 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
             )
         )
         uncalibrated = confidence(log_probs, posteriors)
+        words = (geometric_mean(posteriors[word]) for word in words_among([name.isspace() for name in names]))
         return Transcript(
             "".join(names),
-            calibrated(uncalibrated, *self._calibration),
+            calibrated(uncalibrated, *self._calibration.line),
             spans,
             self._readings(found.readings) if self._n_best > 1 else (),
             uncalibrated,
+            tuple(calibrated(word, *self._calibration.word) for word in words),
         )
 
     def _readings(self, readings: Sequence[Hypothesis]) -> tuple[tuple[str, float], ...]:

@@ -1,29 +1,67 @@
-"""How sure a line was read, and whether that is right: lines by confidence, and how much of them was read rightly."""
+"""How sure lines and words were read, and whether that is right: by confidence, how much was read rightly.
+
+What stands in a bin, or is fitted, is any (confidence, edits): of a line the edits over its graphemes, of a word one
+hit or one substitution, see `of_words`.
+"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from uncial.alphabet import BLANK
-from uncial.metrics import EditCounts, pooled
+from uncial.metrics import EditCounts, pooled, rightly
 
 BINS = 10  # of confidence, as many lines in each
 LEAST_IN_BIN = 10  # lines; fewer say little
 TEMPERATURES = np.geomspace(0.4, 4.0, 31).round(3)
-SHIFTS = np.linspace(-3.0, 5.0, 41).round(3)
+SHIFTS = np.linspace(-5.0, 5.0, 51).round(3)
+
+Scale = tuple[float, float]  # temperature, above 0, and shift; see `calibrated`
+AS_IT_IS: Scale = (1.0, 0.0)
+Told = tuple[float, EditCounts]  # a confidence in [0, 1], and what was right
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What makes confidences mean something.
+
+    Attributes:
+        line: for lines: near the share of the graphemes that is right.
+        word: for words: near the chance that the whole word is right.
+    """
+
+    line: Scale = AS_IT_IS
+    word: Scale = AS_IT_IS
+
+    @classmethod
+    def of(cls, kept: Any) -> "Calibration":
+        """From the plain JSON of `plain`, or from a line's temperature and shift alone, as older bundles have them.
+
+        Raises:
+            TypeError, ValueError, AttributeError: it is neither.
+        """
+        if isinstance(kept, Sequence):
+            kept = {"line": kept}
+        (temperature, shift), (divisor, move) = (map(float, kept.get(name, AS_IT_IS)) for name in ("line", "word"))
+        return cls((temperature, shift), (divisor, move))
+
+    def plain(self) -> dict[str, list[float]]:
+        """As JSON keeps it."""
+        return {"line": list(self.line), "word": list(self.word)}
 
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Lines of like confidence.
+    """Lines, or words, of like confidence.
 
     Attributes:
         confidence: their mean confidence, in [0, 1].
-        right: 1 - CER of all of them together, at least 0.
+        right: 1 - error rate of all of them together, at least 0.
         lines: how many.
     """
 
@@ -46,10 +84,26 @@ def confidence(log_probs: NDArray[np.floating], posteriors: Sequence[float]) -> 
     Returns:
         A number in [0, 1].
     """
-    if not posteriors:
-        return probability(log_probs[:, BLANK].sum())
+    return geometric_mean(posteriors) if posteriors else probability(log_probs[:, BLANK].sum())
+
+
+def geometric_mean(posteriors: Sequence[float]) -> float:
+    """Of one or more numbers in [0, 1]."""
     with np.errstate(divide="ignore"):  # a posterior of zero is a confidence of zero
         return probability(np.log(posteriors).mean())
+
+
+def words_among(spaces: Sequence[bool]) -> list[slice]:
+    """Where words stand among graphemes, which are spaces or not."""
+    edges = [-1, *(n for n, space in enumerate(spaces) if space), len(spaces)]
+    return [slice(before + 1, after) for before, after in pairwise(edges) if after > before + 1]
+
+
+def of_words(reference: Sequence[Hashable], transcript: Sequence[Hashable], sure: Sequence[float]) -> list[Told]:
+    """The words of a transcript with their confidences, and whether each is right as a whole."""
+    hits = rightly(reference, transcript)
+    counts = (EditCounts(hits=1) if hit else EditCounts(substitutions=1) for hit in hits)
+    return list(zip(sure, counts, strict=True))
 
 
 def probability(log: float) -> float:
@@ -65,20 +119,20 @@ def calibrated(confidence: float, temperature: float, shift: float) -> float:
 
     Source: Platt 1999, "Probabilistic outputs for support vector machines".
     """
-    if confidence in (0.0, 1.0) or (temperature, shift) == (1.0, 0.0):
+    if confidence in (0.0, 1.0) or (temperature, shift) == AS_IT_IS:
         return confidence
     return float(1 / (1 + np.exp(-(np.log(confidence) - np.log1p(-confidence) + shift) / temperature)))
 
 
-def fit(lines: Sequence[tuple[float, EditCounts]]) -> tuple[float, float]:
-    """Temperature and shift at which confidences are nearest to the share of graphemes that is right.
+def fit(lines: Sequence[Told]) -> Scale:
+    """Temperature and shift at which confidences are nearest to the share that is right.
 
     Args:
-        lines: confidence in [0, 1], and edits over graphemes, of each; long lines count for more.
+        lines: or words; long lines count for more.
     """
     known = [(sure, edits) for sure, edits in lines if edits.reference and 0 < sure < 1]
     if not known:
-        return 1.0, 0.0
+        return AS_IT_IS
     right = np.array([max(0.0, 1 - edits.error_rate) for _, edits in known])
     weights = np.array([edits.reference for _, edits in known])
     odds = np.array([np.log(sure) - np.log1p(-sure) for sure, _ in known])
@@ -90,7 +144,7 @@ def fit(lines: Sequence[tuple[float, EditCounts]]) -> tuple[float, float]:
     return min(((float(t), float(s)) for t in TEMPERATURES for s in SHIFTS), key=loss)
 
 
-def bins_of(lines: Sequence[tuple[float, EditCounts]]) -> tuple[Bin, ...]:
+def bins_of(lines: Sequence[Told]) -> tuple[Bin, ...]:
     """Sort lines by confidence into bins of as many lines each.
 
     Args:
@@ -116,8 +170,8 @@ def calibration_error(bins: Sequence[Bin]) -> float:
     return float(np.average([abs(b.confidence - b.right) for b in bins], weights=[b.lines for b in bins]))
 
 
-def calibration(told: Sequence[tuple[float, EditCounts]], before: Sequence[tuple[float, EditCounts]]) -> dict[str, Any]:
+def calibration(told: Sequence[Told], before: Sequence[Told] = ()) -> dict[str, Any]:
     """Plain values for JSON: calibration errors with and without the bundle's calibration, and the bins; see `Bin`."""
-    bins, others = bins_of(told), bins_of(before)
-    errors = {"error": calibration_error(bins), "error_before": calibration_error(others)} if bins else {}
-    return {**errors, "bins": [asdict(some) for some in bins]}
+    kinds = {"error": bins_of(told), "error_before": bins_of(before)}
+    errors = {name: calibration_error(bins) for name, bins in kinds.items() if bins}
+    return {**errors, "bins": [asdict(some) for some in kinds["error"]]}

@@ -21,8 +21,9 @@ from uncial import __version__
 from uncial.atomic import check_own, written_whole
 from uncial.document import Transcript
 from uncial.errors import ImageError
-from uncial.evaluation import MOST_FREQUENT, Evaluation, Group, ReadLine, Score, told_confidences, worst_lines
+from uncial.evaluation import MOST_FREQUENT, Evaluation, Group, Score
 from uncial.metrics import aligned
+from uncial.read_line import ReadLine, told_confidences, told_words, worst_lines
 from uncial.reliability import bins_of, calibration_error
 from uncial.text import graphemes
 
@@ -169,7 +170,8 @@ def reliability(lines: Sequence[ReadLine]) -> Values | None:
     Returns:
         "bins": mean confidence, share of graphemes right, lines, places x and y in percent; "lowest": where both axes
         begin; "ticks"; "gap": mean of |confidence - share right| over the lines; "gap_before": the same of what the
-        network alone says; "mean": of the confidence minus the share right. None without transcripts.
+        network alone says; "mean": of the confidence minus the share right; "words": as "gap", of words and how many
+        are right as a whole, nan where none are told. None without transcripts.
     """
     found = bins_of(told_confidences(lines))
     if not found:
@@ -188,6 +190,7 @@ def reliability(lines: Sequence[ReadLine]) -> Values | None:
         "gap": calibration_error(found),
         "gap_before": calibration_error(bins_of(told_confidences(lines, calibrated=False))),
         "mean": float(np.average(off, weights=weights)),
+        "words": calibration_error(bins_of(told_words(lines))),
     }
 
 

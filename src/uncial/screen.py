@@ -290,11 +290,10 @@ def show_tuned(found: "Tuned") -> None:
             table.add_row(f"chosen on {found.lines[0]:,} lines; judged on {found.lines[1]:,} others:")
         was = "as it was" if trial is found.judged[1] else ""
         table.add_row(*settings, f"{trial.cer:.2%}", f"{trial.milliseconds:.2f}", was)
-    console().print(table)
-    before, after = (f"{100 * error:.1f}" for error in found.errors)
-    temperature, shift = found.calibration
-    console().print(
-        f"\nconfidence: temperature {temperature:g}, shift {shift:g}; off by {after} points, {before} as it was"
-    )
+    console().print(table, "")
+    for what, errors in {"line": found.errors, "word": found.word_errors}.items():
+        (temperature, shift), (before, after) = getattr(found.calibration, what), (f"{100 * x:.1f}" for x in errors)
+        told = f"temperature {temperature:g}, shift {shift:g}; off by {after} points, {before} as it was"
+        console().print(f"confidence of a {what}: {told}")
     if not found.better:
         console().print("the beam stays as it was, since that reads those others better; try more lines")

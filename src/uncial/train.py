@@ -43,7 +43,8 @@ from uncial.training_lines import TrainingLines, gather
 
 LOG_MINUTES = 1.0
 # What a run may not change on its way: these make the network, its pictures, and the batches of an epoch.
-DECISIVE = ("network", "line_image", "batch_lines", "synthetic_share", "splice_share", "easy_skipped", "seed")
+_ORDER = "batch_lines", "synthetic_share", "splice_share", "easy_skipped", "narrow_first", "seed"
+DECISIVE = "network", "line_image", *_ORDER
 
 
 def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of which a caller names the few it wants
@@ -200,7 +201,8 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         chosen = self.lines.of_epoch(self.config.synthetic_share, rng)
         chosen = self.hard.choose(chosen, self.config.easy_skipped, rng)
         widths = self.training.widths(self.config.augment, seeds, chosen)
-        batches = plan_batches(widths, self.config.batch_lines, rng, self.ranks.world)
+        rising = max(0, self.config.narrow_first - course.epoch * self.epoch_lines)
+        batches = plan_batches(widths, self.config.batch_lines, rng, self.ranks.world, rising)
         plan = self.ranks.share([[chosen[index] for index in batch] for batch in batches])
         for batch in self.training.epoch(plan[course.batch :], self.config.augment, seeds):
             with interrupts_wait():  # a step is whole, or it was not

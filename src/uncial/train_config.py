@@ -40,6 +40,9 @@ class TrainConfig:
             The bundle to begin with, or else the teacher, finds the gaps; lines without any stay as they are.
         easy_skipped: share of the easy lines, those that cost less than the mean when last seen, that an epoch passes
             over, others in each, so that time goes to the hard ones; 0: none.
+        narrow_first: so many lines at first come from narrow to wide within each epoch: a network of chance writes
+            blanks only for its first thousand steps, and short texts end that in half of them. 0: in any order, as
+            always where a run begins with a bundle.
         held_out: share of the lines, at least 3, to choose by where no line is of split "val"; 0: some pages.
         rarest: graphemes that occur less often are left out of the alphabet, and their lines out of training.
         validation_lines: at most so many are read in a validation, spread evenly; 0: all.
@@ -79,6 +82,7 @@ class TrainConfig:
     synthetic_share: float = 0.3
     splice_share: float = 0.0
     easy_skipped: float = 0.0
+    narrow_first: int = 15_000
     held_out: float = 0.0
     rarest: int = 1
     validation_lines: int = 2000
@@ -122,7 +126,7 @@ class TrainConfig:
     def going_on_from(
         self, network: CRNNConfig, line_image: LineImageConfig, changes: Mapping[str, Mapping[str, Any]]
     ) -> "TrainConfig":
-        """These settings with the network and the preprocessing of a bundle that the training begins with.
+        """These settings for a training that begins with a bundle: its network and preprocessing, any order of lines.
 
         Args:
             network: of the bundle.
@@ -134,4 +138,4 @@ class TrainConfig:
         """
         network = from_dict(CRNNConfig, {**to_dict(network), **changes.get("network", {})}, "network")
         line_image = from_dict(LineImageConfig, {**to_dict(line_image), **changes.get("line_image", {})}, "line_image")
-        return replace(self, network=network, line_image=line_image)
+        return replace(self, network=network, line_image=line_image, narrow_first=0)

@@ -13,11 +13,23 @@ from uncial.config import from_dict
 from uncial.decoders import DECODERS, BeamConfig, beam_search, best_path
 from uncial.errors import BundleError, GroundTruthError, ImageError
 from uncial.lineimage import line_image
-from uncial.metrics import EditCounts, count_edits, pooled
+from uncial.metrics import count_edits, pooled
 from uncial.ngram import NGrams
 from uncial.ngram_file import load_ngrams
 from uncial.recognizer import peak_posteriors
-from uncial.reliability import bins_of, calibrated, calibration_error, confidence, fit
+from uncial.reliability import (
+    Calibration,
+    Scale,
+    Told,
+    bins_of,
+    calibrated,
+    calibration_error,
+    confidence,
+    fit,
+    geometric_mean,
+    of_words,
+    words_among,
+)
 from uncial.runtime import LineImage, LogProbs, Runtime
 from uncial.sources import Sample, split_of, with_held_out
 from uncial.text import reading_text
@@ -55,16 +67,18 @@ class Tuned:
     Attributes:
         trials: on the lines for choosing, in the order they were made.
         judged: best path, the settings as they were, and the chosen ones, on the other lines.
-        calibration: temperature and shift of confidences, those that were there if they fit the other lines better.
+        calibration: of confidences; of lines, and of words, what was there stays if it fits the other lines better.
         errors: expected calibration error of the other lines, as they were calibrated and as they are.
+        word_errors: the same of their words.
         better: the chosen settings read the other lines no worse than those that were there; else these stay.
         lines: for choosing, and for judging.
     """
 
     trials: tuple[Trial, ...]
     judged: tuple[Trial, Trial, Trial]
-    calibration: tuple[float, float]
+    calibration: Calibration
     errors: tuple[float, float]
+    word_errors: tuple[float, float]
     better: bool
     lines: tuple[int, int]
 
@@ -108,7 +122,7 @@ def told(beam: BeamConfig) -> dict[str, float]:
     return {name: getattr(beam, name) for name in ("weight", "bonus", "prior", "width")}
 
 
-def weigh(lines: Sequence[KnownLine], model: NGrams, was: BeamConfig, calibration: tuple[float, float]) -> Tuned:
+def weigh(lines: Sequence[KnownLine], model: NGrams, was: BeamConfig, calibration: Calibration) -> Tuned:
     """Choose the settings on every other line and judge them on the rest.
 
     Args:
@@ -125,16 +139,21 @@ def weigh(lines: Sequence[KnownLine], model: NGrams, was: BeamConfig, calibratio
     judged = tried(judging, None, None), tried(judging, model, was), tried(judging, model, chosen)
     better = judged[2].cer <= judged[1].cer * (TOLERATED if chosen.width < was.width else 1)
     beam = chosen if better else was
-    sure = confidences(judging, model, beam)
-    ways = fit(confidences(choosing, model, beam)), calibration
-    taken = min(ways, key=lambda way: off(sure, way))
-    errors = off(sure, calibration), off(sure, taken)
-    return Tuned(tuple(trials), judged, taken, errors, better, (len(choosing), len(judging)))
+    (lines_by, words_by), (lines_of, words_of) = (confidences(some, model, beam) for some in (choosing, judging))
+    line, line_errors = _scaled(lines_by, lines_of, calibration.line)
+    word, word_errors = _scaled(words_by, words_of, calibration.word)
+    counts = len(choosing), len(judging)
+    return Tuned(tuple(trials), judged, Calibration(line, word), line_errors, word_errors, better, counts)
 
 
-def off(sure: Sequence[tuple[float, EditCounts]], calibration: tuple[float, float]) -> float:
-    """The expected calibration error of lines, by how sure the network is of them."""
-    return calibration_error(bins_of([(calibrated(how, *calibration), edits) for how, edits in sure]))
+def _scaled(choosing: Sequence[Told], judging: Sequence[Told], was: Scale) -> tuple[Scale, tuple[float, float]]:
+    """The scale that fits some lines or words, or `was` if that fits the others better; the others' errors by both."""
+
+    def off(scale: Scale) -> float:
+        return calibration_error(bins_of([(calibrated(how, *scale), edits) for how, edits in judging]))
+
+    taken = min((fit(choosing), was), key=off)
+    return taken, (off(was), off(taken))
 
 
 def network_outputs(bundle: Bundle, samples: Sequence[Sample], most: int, progress: Progress) -> list[KnownLine]:
@@ -193,11 +212,20 @@ def search(lines: Sequence[KnownLine], model: NGrams) -> list[Trial]:
     return list(trials.values())
 
 
-def confidences(lines: Sequence[KnownLine], model: NGrams, beam: BeamConfig) -> list[tuple[float, EditCounts]]:
-    """How sure the network is of each line, not yet calibrated, and how well it was read."""
-    told = []
+def confidences(lines: Sequence[KnownLine], model: NGrams, beam: BeamConfig) -> tuple[list[Told], list[Told]]:
+    """How sure the network is of each line, and of each word, not yet calibrated, and how well it was read."""
+    of_lines, words = list[Told](), list[Told]()
     decoded = DECODERS["beam"]([log_probs for _, log_probs in lines], model, beam)
     for (classes, log_probs), found in zip(lines, decoded, strict=True):
-        sure = confidence(log_probs, peak_posteriors(log_probs, found.spans)[1])
-        told.append((sure, count_edits(classes, [span.class_ for span in found.spans])))
-    return told
+        posteriors, read = peak_posteriors(log_probs, found.spans)[1], [span.class_ for span in found.spans]
+        of_lines.append((confidence(log_probs, posteriors), count_edits(classes, read)))
+        places = _words(read, model.graphemes)
+        truth = [tuple(classes[place]) for place in _words(classes, model.graphemes)]
+        sure = [geometric_mean(posteriors[place]) for place in places]
+        words += of_words(truth, [tuple(read[place]) for place in places], sure)
+    return of_lines, words
+
+
+def _words(classes: Sequence[int], graphemes: Sequence[str]) -> list[slice]:
+    """Where the words of a line stand."""
+    return words_among([0 < class_ <= len(graphemes) and graphemes[class_ - 1].isspace() for class_ in classes])

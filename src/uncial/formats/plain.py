@@ -61,7 +61,7 @@ def _line(line: Line, page: Page) -> dict[str, Any]:
         "text": read.text if read else None,
         "confidence": round(read.confidence, 4) if read else None,
     }
-    told |= told_readings(read) if read else {}
+    told |= readings_and_words(read) if read else {}
     if read and has_places(read):
         strip, within = strip_on(line, page), line_box(line, page)
         told["graphemes"] = [
@@ -76,10 +76,13 @@ def _line(line: Line, page: Page) -> dict[str, Any]:
     return told
 
 
-def told_readings(transcript: Transcript) -> dict[str, Any]:
-    """The likeliest readings of a line, if they were asked for."""
+def readings_and_words(transcript: Transcript) -> dict[str, Any]:
+    """The likeliest readings of a line, if they were asked for, and how sure each word is, if that is known."""
     readings = [{"text": text, "share": round(share, 4)} for text, share in transcript.readings]
-    return {"readings": readings} if readings else {}
+    texts, sure = transcript.text.split(), transcript.words
+    words = [{"text": text, "confidence": round(how, 4)} for text, how in zip(texts, sure, strict=False)]
+    known = {"readings": readings, "words": words if len(texts) == len(sure) else []}
+    return {name: some for name, some in known.items() if some}
 
 
 def _pairs(points: Points) -> list[list[float]]:

@@ -4,15 +4,14 @@ The network tells where along the line's strip it read a grapheme; the strip kno
 is told is clipped to the box of the line's boundary: a place in a line lies within the line.
 """
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from uncial.document import GraphemeSpan, Line, Page, Transcript
 from uncial.errors import ImageError
 from uncial.geometry import Box, Points, box_around
 from uncial.line_cut import Strip, strip_of
+from uncial.reliability import geometric_mean, words_among
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +28,8 @@ class PlacedWord:
 
     Attributes:
         text: without spaces.
-        confidence: in [0, 1]: the geometric mean of its graphemes' posteriors; that of the line where these are not
-            known.
+        confidence: in [0, 1], as the transcript tells it; else the geometric mean of its graphemes' posteriors, or
+            where these are not known that of the line.
         outline: polygon on the page; empty where no places are known.
         graphemes: in reading order; empty where they are not known.
     """
@@ -52,8 +51,11 @@ def words_of(line: Line, page: Page) -> tuple[PlacedWord, ...]:
         return ()
     if not has_places(line.transcript):
         return tuple(PlacedWord(text, line.transcript.confidence) for text in line.transcript.text.split())
-    strip, within = strip_on(line, page), line_box(line, page)
-    return tuple(_placed(spans, strip, within) for spans in _between_spaces(line.transcript.spans))
+    strip, within, spans = strip_on(line, page), line_box(line, page), line.transcript.spans
+    words = [spans[word] for word in words_among([span.grapheme.isspace() for span in spans])]
+    means = (geometric_mean([span.posterior for span in word]) for word in words)
+    sure = line.transcript.words if len(line.transcript.words) == len(words) else means
+    return tuple(_placed(word, how, strip, within) for word, how in zip(words, sure, strict=True))
 
 
 def has_places(transcript: Transcript) -> bool:
@@ -89,16 +91,8 @@ def clipped(points: Points, box: Box) -> Points:
     return tuple((min(max(x, box.left), box.right), min(max(y, box.top), box.bottom)) for x, y in points)
 
 
-def _between_spaces(spans: Sequence[GraphemeSpan]) -> Iterator[list[GraphemeSpan]]:
-    for space, word in groupby(spans, key=lambda span: span.grapheme.isspace()):
-        if not space:
-            yield list(word)
-
-
-def _placed(spans: Sequence[GraphemeSpan], strip: Strip | None, within: Box) -> PlacedWord:
+def _placed(spans: Sequence[GraphemeSpan], confidence: float, strip: Strip | None, within: Box) -> PlacedWord:
     graphemes = tuple(PlacedGrapheme(span, outline_of(span.left, span.right, strip, within)) for span in spans)
     left, right = min(span.left for span in spans), max(span.right for span in spans)
-    logs = [math.log(span.posterior) if span.posterior else -math.inf for span in spans]
     text = "".join(span.grapheme for span in spans)
-    confidence = min(1.0, math.exp(sum(logs) / len(logs)))
     return PlacedWord(text, confidence, outline_of(left, right, strip, within), graphemes)

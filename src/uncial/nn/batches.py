@@ -65,7 +65,7 @@ class Batch:
 
 
 def plan_batches(
-    widths: Sequence[int], batch_lines: int, rng: np.random.Generator | None, at_once: int = 1
+    widths: Sequence[int], batch_lines: int, rng: np.random.Generator | None, at_once: int = 1, rising: int = 0
 ) -> list[list[int]]:
     """Group lines of like width into batches of bounded memory.
 
@@ -75,6 +75,8 @@ def plan_batches(
         rng: shuffles lines among neighbouring widths and then the batches; None: widest first, always the same.
         at_once: so many batches in a row are of like width, since as many processes learn from them at once and each
             waits for the slowest. What is left over stands last.
+        rising: the batches that hold the first so many lines stand from narrow to wide (Amodei et al. 2016,
+            "Deep Speech 2", SortaGrad).
 
     Returns:
         Batches of indices into `widths`; each line once.
@@ -93,16 +95,21 @@ def plan_batches(
             batches.append([])
             widest = sizes[index]
         batches[-1].append(index)
-    return batches if rng is None else _shuffled(batches, rng, at_once)
+    return batches if rng is None else _shuffled(batches, rng, at_once, rising)
 
 
-def _shuffled(batches: list[list[int]], rng: np.random.Generator, at_once: int) -> list[list[int]]:
-    """The batches in groups of so many neighbours, the groups in any order; those left over, from anywhere, last."""
+def _shuffled(batches: list[list[int]], rng: np.random.Generator, at_once: int, rising: int) -> list[list[int]]:
+    """Batches from narrow to wide in groups of so many neighbours, the groups in any order but the first lines as they
+    were; those left over, from anywhere, last.
+    """
     over = sorted(rng.choice(len(batches), len(batches) % at_once, replace=False)) if at_once > 1 else []
     left = [batches.pop(index) for index in reversed(over)]
     groups = [batches[start : start + at_once] for start in range(0, len(batches), at_once)]
-    rng.shuffle(groups)
-    return [batch for group in groups for batch in group] + left
+    order = rng.permutation(len(groups))
+    lines = np.cumsum([sum(map(len, groups[index])) for index in order])
+    first = int(np.searchsorted(lines, rising, side="right"))
+    order[:first].sort()
+    return [batch for index in order for batch in groups[index]] + left
 
 
 def spread(count: int, most: int) -> range:

@@ -1,0 +1,37 @@
+"""In which order a training sees its lines: from nothing, narrow ones first."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from drawn_samples import samples, settings
+
+from uncial import train as training
+from uncial.nn.batches import plan_batches
+from uncial.train import train
+
+
+def rises(widths: Sequence[int]) -> bool:
+    """Whether lines stand from narrow to wide, those of nearly the same width in any order."""
+    return all(before <= 1.07 * after for before, after in pairwise(widths))
+
+
+def test_a_run_from_nothing_begins_with_narrow_lines_and_one_from_a_bundle_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans: list[list[int]] = []  # widths in the order in which they are learned from
+
+    def plan(widths: list[int], *how: Any) -> list[list[int]]:
+        batches = plan_batches(widths, *how)
+        plans.append([widths[index] for batch in batches for index in batch])
+        return batches
+
+    monkeypatch.setattr(training, "plan_batches", plan)
+    config = settings(epochs=3, batch_lines=1, narrow_first=16, splice_share=0.0)
+    first = train(samples(8), tmp_path / "first", config)
+    assert [rises(widths) for widths in plans] == [True, True, False]  # sixteen lines are two epochs
+    plans.clear()
+    train(samples(8), tmp_path / "second", config, start=first.path)
+    assert not all(map(rises, plans))
