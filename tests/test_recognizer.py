@@ -13,7 +13,7 @@ from uncial.errors import BundleError, ConfigError, ImageError
 from uncial.ngram_estimate import Counts, estimate
 from uncial.ngram_file import to_bytes
 from uncial.recognizer import Recognizer, peak_posteriors
-from uncial.reliability import Calibration, confidence
+from uncial.reliability import Calibration, calibrated, confidence
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +181,7 @@ def test_calibration_changes_confidences_and_nothing_else(
     tiny_bundle: Bundle, drawn_lines: tuple[DrawnLine, ...], tmp_path: Path
 ) -> None:
     shutil.copytree(tiny_bundle.path, tmp_path / "bundle")
-    add_decoding(load_bundle(tmp_path / "bundle"), {}, Calibration((2.0, -1.0), (1.0, -2.0)))
+    add_decoding(load_bundle(tmp_path / "bundle"), {}, Calibration((2.0, -1.0), (1.0, -2.0), (1.0, -3.0)))
     for quality in ("balanced", "fast"):
         plain, told = (
             Recognizer.load(path, quality=quality).read_lines(d.image for d in drawn_lines)
@@ -192,8 +192,8 @@ def test_calibration_changes_confidences_and_nothing_else(
             assert b.confidence < a.confidence if quality == "balanced" else b.confidence == a.confidence
             assert a.spans == b.spans
             assert len(a.words) == len(a.text.split())
-            lower = [more > less for more, less in zip(a.words, b.words, strict=True)]
-            assert all(lower) if quality == "balanced" else a.words == b.words
+            shift = -2.0 if quality == "balanced" else -3.0
+            assert b.words == pytest.approx([calibrated(word, 1.0, shift) for word in a.words])
 
 
 @pytest.mark.parametrize("quality", ["fast", "balanced", "best"])

@@ -73,7 +73,7 @@ def test_words_are_fitted_to_the_chance_that_they_are_right() -> None:
 
 
 def test_a_calibration_is_kept_as_plain_values() -> None:
-    both = Calibration((2.0, 0.5), (1.5, -1.0))
+    both = Calibration((2.0, 0.5), (1.5, -1.0), (3.0, -2.0))
     assert Calibration.of(both.plain()) == both
     assert Calibration.of([2.0, 0.5]) == Calibration(line=(2.0, 0.5))  # bundles that knew of lines alone
     assert Calibration.of({}) == Calibration()

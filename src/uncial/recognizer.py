@@ -68,8 +68,9 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
             open_finder(layout)  # what is wrong with it is told before anything is read
         self.quality = quality_of(bundle, quality)
         self._decode = Decoding(bundle, runtime, self.quality, words)
-        # The best path knows no language model, whose corrections are what a bundle's calibration makes up for.
-        self._calibration = Calibration() if self.quality == "fast" else bundle.calibration
+        # The best path knows no language model, whose corrections are what the calibration of lines makes up for.
+        told = bundle.calibration
+        self._calibration = Calibration(word=told.fast_word) if self.quality == "fast" else told
         self._n_best = n_best
         if n_best > 1 and self.quality == "fast":
             raise ConfigError(f"quality fast finds one reading, not {n_best}; choose balanced or best")

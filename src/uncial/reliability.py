@@ -6,7 +6,7 @@ hit or one substitution, see `of_words`.
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 from typing import Any
 
@@ -33,10 +33,12 @@ class Calibration:
     Attributes:
         line: for lines: near the share of the graphemes that is right.
         word: for words: near the chance that the whole word is right.
+        fast_word: the same where the network alone decides (quality fast): of words it is too sure by far.
     """
 
     line: Scale = AS_IT_IS
     word: Scale = AS_IT_IS
+    fast_word: Scale = AS_IT_IS
 
     @classmethod
     def of(cls, kept: Any) -> "Calibration":
@@ -47,12 +49,12 @@ class Calibration:
         """
         if isinstance(kept, Sequence):
             kept = {"line": kept}
-        (temperature, shift), (divisor, move) = (map(float, kept.get(name, AS_IT_IS)) for name in ("line", "word"))
-        return cls((temperature, shift), (divisor, move))
+        scales = [kept.get(scale.name, AS_IT_IS) for scale in fields(cls)]
+        return cls(*((float(temperature), float(shift)) for temperature, shift in scales))
 
     def plain(self) -> dict[str, list[float]]:
         """As JSON keeps it."""
-        return {"line": list(self.line), "word": list(self.word)}
+        return {name: list(scale) for name, scale in asdict(self).items()}
 
 
 @dataclass(frozen=True, slots=True)

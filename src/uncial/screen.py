@@ -291,8 +291,9 @@ def show_tuned(found: "Tuned") -> None:
         was = "as it was" if trial is found.judged[1] else ""
         table.add_row(*settings, f"{trial.cer:.2%}", f"{trial.milliseconds:.2f}", was)
     console().print(table, "")
-    for what, errors in {"line": found.errors, "word": found.word_errors}.items():
-        (temperature, shift), (before, after) = getattr(found.calibration, what), (f"{100 * x:.1f}" for x in errors)
+    for part, errors in found.errors.items():
+        (temperature, shift), (before, after) = getattr(found.calibration, part), (f"{100 * x:.1f}" for x in errors)
+        what = {"fast_word": "word, quality fast"}.get(part, part)
         told = f"temperature {temperature:g}, shift {shift:g}; off by {after} points, {before} as it was"
         console().print(f"confidence of a {what}: {told}")
     if not found.better:

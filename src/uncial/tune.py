@@ -5,12 +5,12 @@ The network runs once over each validation line. Settings are chosen on every ot
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from uncial.bundle import Bundle, add_decoding
 from uncial.config import from_dict
-from uncial.decoders import DECODERS, BeamConfig, beam_search, best_path
+from uncial.decoders import DECODERS, BeamConfig, DecodedSpan, beam_search, best_path
 from uncial.errors import BundleError, GroundTruthError, ImageError
 from uncial.lineimage import line_image
 from uncial.metrics import count_edits, pooled
@@ -67,9 +67,8 @@ class Tuned:
     Attributes:
         trials: on the lines for choosing, in the order they were made.
         judged: best path, the settings as they were, and the chosen ones, on the other lines.
-        calibration: of confidences; of lines, and of words, what was there stays if it fits the other lines better.
-        errors: expected calibration error of the other lines, as they were calibrated and as they are.
-        word_errors: the same of their words.
+        calibration: of confidences; each part that was there stays if it fits the other lines better.
+        errors: by the name of each part the expected calibration error on the other lines, as it was and as it is.
         better: the chosen settings read the other lines no worse than those that were there; else these stay.
         lines: for choosing, and for judging.
     """
@@ -77,8 +76,7 @@ class Tuned:
     trials: tuple[Trial, ...]
     judged: tuple[Trial, Trial, Trial]
     calibration: Calibration
-    errors: tuple[float, float]
-    word_errors: tuple[float, float]
+    errors: Mapping[str, tuple[float, float]]
     better: bool
     lines: tuple[int, int]
 
@@ -139,11 +137,11 @@ def weigh(lines: Sequence[KnownLine], model: NGrams, was: BeamConfig, calibratio
     judged = tried(judging, None, None), tried(judging, model, was), tried(judging, model, chosen)
     better = judged[2].cer <= judged[1].cer * (TOLERATED if chosen.width < was.width else 1)
     beam = chosen if better else was
-    (lines_by, words_by), (lines_of, words_of) = (confidences(some, model, beam) for some in (choosing, judging))
-    line, line_errors = _scaled(lines_by, lines_of, calibration.line)
-    word, word_errors = _scaled(words_by, words_of, calibration.word)
-    counts = len(choosing), len(judging)
-    return Tuned(tuple(trials), judged, Calibration(line, word), line_errors, word_errors, better, counts)
+    sure, others = (confidences(some, model, beam) for some in (choosing, judging))
+    scaled = {part: _scaled(sure[part], others[part], getattr(calibration, part)) for part in sure}
+    taken = Calibration(**{part: scale for part, (scale, _) in scaled.items()})
+    errors = {part: both for part, (_, both) in scaled.items()}
+    return Tuned(tuple(trials), judged, taken, errors, better, (len(choosing), len(judging)))
 
 
 def _scaled(choosing: Sequence[Told], judging: Sequence[Told], was: Scale) -> tuple[Scale, tuple[float, float]]:
@@ -212,15 +210,24 @@ def search(lines: Sequence[KnownLine], model: NGrams) -> list[Trial]:
     return list(trials.values())
 
 
-def confidences(lines: Sequence[KnownLine], model: NGrams, beam: BeamConfig) -> tuple[list[Told], list[Told]]:
-    """How sure the network is of each line, and of each word, not yet calibrated, and how well it was read."""
-    of_lines, words = list[Told](), list[Told]()
+def confidences(lines: Sequence[KnownLine], model: NGrams, beam: BeamConfig) -> dict[str, list[Told]]:
+    """How sure the network is of what was read, not yet calibrated, and how well it was, by part of `Calibration`."""
     decoded = DECODERS["beam"]([log_probs for _, log_probs in lines], model, beam)
-    for (classes, log_probs), found in zip(lines, decoded, strict=True):
-        posteriors, read = peak_posteriors(log_probs, found.spans)[1], [span.class_ for span in found.spans]
+    line, word = _told([found.spans for found in decoded], lines, model.graphemes)
+    _, fast_word = _told([best_path(log_probs) for _, log_probs in lines], lines, model.graphemes)
+    return {"line": line, "word": word, "fast_word": fast_word}
+
+
+def _told(
+    decoded: Sequence[Sequence[DecodedSpan]], lines: Sequence[KnownLine], graphemes: Sequence[str]
+) -> tuple[list[Told], list[Told]]:
+    """How sure the network is of lines and of their words, and how well they were read."""
+    of_lines, words = list[Told](), list[Told]()
+    for (classes, log_probs), spans in zip(lines, decoded, strict=True):
+        posteriors, read = peak_posteriors(log_probs, spans)[1], [span.class_ for span in spans]
         of_lines.append((confidence(log_probs, posteriors), count_edits(classes, read)))
-        places = _words(read, model.graphemes)
-        truth = [tuple(classes[place]) for place in _words(classes, model.graphemes)]
+        places = _words(read, graphemes)
+        truth = [tuple(classes[place]) for place in _words(classes, graphemes)]
         sure = [geometric_mean(posteriors[place]) for place in places]
         words += of_words(truth, [tuple(read[place]) for place in places], sure)
     return of_lines, words
