@@ -246,7 +246,7 @@ def main() -> None:
     options.add_argument("--most", type=int, default=0, help="lines of each part at most, for a trial; 0: all")
     options.add_argument("--peers", type=Path, default=Path(".cache/peers"), help="where setup_peers.sh put them")
     options.add_argument("--only", nargs="*", default=[], choices=["uncial", "kraken", "calamari"], metavar="NAME")
-    options.add_argument("--recipe", default="small", help="of Uncial's training")
+    options.add_argument("--recipe", default="small", help="of Uncial's training (%(default)s)")
     options.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="of Uncial's")
     chosen = options.parse_args()
     there, out = chosen.peers.absolute(), chosen.out.absolute()

@@ -180,7 +180,7 @@ def test_an_evaluation_tells_how_far_confidences_are_off(
     assert sum(some["lines"] for some in told["bins"]) == found["lines"] == 20
     report = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert "Before calibration it was off by" in report
-    assert "That of a word, against the chance that all of it is right: off by" in report
+    assert "Words are told with the chance that all of a word is right, off by" in report
 
 
 def test_marks_of_any_script_belong_to_the_letter_before_them(tmp_path: Path) -> None:

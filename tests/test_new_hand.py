@@ -16,6 +16,7 @@ from drawn_samples import sample, samples, settings
 from uncial.alphabet import Alphabet
 from uncial.bundle import Bundle, load_bundle, save_bundle
 from uncial.checkpoint import Course
+from uncial.cli_train import recipe_for
 from uncial.config import from_dict
 from uncial.errors import ConfigError
 from uncial.evaluate import evaluate
@@ -105,9 +106,10 @@ def test_what_reads_worse_than_the_start_is_not_kept(new_hand: Path, tmp_path: P
 
 def test_the_usual_recipe_is_the_way_out(new_hand: Path, tmp_path: Path, start: Bundle) -> None:
     lines = [*(sample(n, text) for n, text in enumerate(TEXTS)), sample(9, TEXTS[0], "val")]
-    with pytest.raises(ConfigError, match="no recipe named 'new-hnd'; there are: new-hand, small, standard"):
+    with pytest.raises(ConfigError, match="'new-hnd'; there are: from-nothing, new-hand, small, standard"):
         adapt_settings("new-hnd")
     assert adapt_settings("standard") == TrainConfig()
+    assert (recipe_for(None, [], None), recipe_for("standard", [], None)) == ("from-nothing", "standard")
     assert gather(lines, replace(settings(), held_out=0.5), None).validation[0].sample.id == "drawn/9"
     ran = adapt(new_hand, tmp_path / "mine", start, "--epochs", 1, "--recipe", "standard")
     assert "new-hand" not in ran.told

@@ -40,9 +40,9 @@ def train(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Settings that go together: standard, small for a small network from nothing within an hour or two "
-            "on a few processor cores, or new-hand for few lines. Without it: new-hand with --from and at most 1,000 "
-            "lines to learn from, else standard.",
+            help="Settings that go together: standard, new-hand for few lines, from-nothing, or small for a small "
+            "network from nothing within an hour or two on a few processor cores. Without it: from-nothing without "
+            "--from, new-hand with --from and at most 1,000 lines to learn from, else standard.",
             show_default=False,
         ),
     ] = None,
@@ -132,7 +132,7 @@ def training_settings(
 
 
 def recipe_for(named: str | None, samples: "Sequence[Sample]", start: Path | None) -> str:
-    """The recipe that is named, else the one for few lines, if a bundle is to learn from few; that is told.
+    """The recipe that is named, else the one that fits; that for few lines is told.
 
     Raises:
         ConfigError: it makes a network, and there is a bundle to begin with.
@@ -143,10 +143,10 @@ def recipe_for(named: str | None, samples: "Sequence[Sample]", start: Path | Non
 
     if start is not None and named == "small":
         raise ConfigError("--recipe small: makes a small network from nothing; leave out --from, or name standard")
-    if named:
-        return named
+    if named or start is None:
+        return named or "from-nothing"
     lines = sum(split_of(sample) != "test" for sample in samples)
-    if start is None or lines > FEW:
+    if lines > FEW:
         return "standard"
     budget = with_recipe("new-hand", {})["minutes"]
     show_note(f"{lines:,} lines: learning by the recipe new-hand, made for few; for the usual one, --recipe standard")
