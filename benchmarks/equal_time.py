@@ -3,7 +3,7 @@
     python benchmarks/equal_time.py copiste_fr.zip poilus_fr.zip hooker_en.zip -o FOLDER --minutes 60
         [--only NAME …] [--recipe NAME] [--set KEY=VALUE …]
 
-All start from nothing, with their defaults (Uncial with those of a recipe, as in `uncial train`) and one thread
+All start from nothing, with their defaults (Uncial with those of the recipe `small`, or another) and one thread
 (--threads; Uncial as so many processes of one thread, which learn together), on the lines of split `train`. Some lines
 of `val` are given to each to validate by; the others are read at the end and judged by Uncial's metric. Uncial learns
 first; the others get as many seconds as its whole command took, then Ctrl-C, as a user would end them. Whatever they

@@ -258,6 +258,10 @@ def decoding(quality: str, facts: dict[str, Any]) -> str:
 def calibration(found: dict[str, Any]) -> str:
     """How far confidences can be believed."""
     lines, words = found["calibration"], found["words_calibration"]
+    if found["about"]["quality"] == "fast":
+        return (
+            f"Its confidence in a line is not calibrated, that in a word is (off by {100 * words['error']:.1f} points)."
+        )
     before, after = (f"{100 * lines[name]:.1f}" for name in ("error_before", "error"))
     return (
         f"Its confidence in a line is calibrated on validation lines (off by {after} points, {before} without), and so "

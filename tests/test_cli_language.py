@@ -146,7 +146,8 @@ def test_tuning_writes_what_it_found_and_tells_how_it_does(
     assert ran.code == 0, ran.told
     written = load_bundle(bundle.path)
     assert set(written.beam) == {"weight", "bonus", "prior", "width"}
-    for scale in (written.calibration.line, written.calibration.word):
+    assert "confidence of a word, quality fast: temperature" in ran.out
+    for scale in (written.calibration.line, written.calibration.word, written.calibration.fast_word):
         assert calibrated(0.9, *scale) > 0.95  # it reads without an error, so it may be surer than the network
     assert "judged on 8 others" in ran.out
     assert "best path" in ran.out

@@ -16,6 +16,7 @@ from uncial.lineimage import line_image
 from uncial.ngram_estimate import Counts
 from uncial.ngram_file import load_ngrams, to_bytes
 from uncial.own_language import LEAST_JUDGED, LEAST_TUNED, give_language
+from uncial.reliability import AS_IT_IS
 from uncial.train import train
 
 Judged = Callable[[int], list[tuple[np.ndarray, list[int]]]]
@@ -73,7 +74,11 @@ def test_a_network_that_errs_in_nothing_gets_no_language_model(
     before = contents(bundle)
     told = give_language(bundle, [bundle.alphabet.encode(text) for text in TEXTS], judged(LEAST_TUNED), 100_000)
     assert "too little is gained" in told
-    assert contents(bundle) == before
+    changed = {name for name, data in contents(bundle).items() if data != before.get(name)}
+    calibration = load_bundle(bundle.path).calibration
+    assert changed == {"bundle.json"}  # it tells how sure words are, which needs no language model
+    assert (calibration.line, calibration.word) == (AS_IT_IS, AS_IT_IS)
+    assert calibration.fast_word != AS_IT_IS
 
 
 @pytest.mark.parametrize("most_bytes", [100_000, 0])

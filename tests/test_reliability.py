@@ -77,6 +77,6 @@ def test_a_calibration_is_kept_as_plain_values() -> None:
     assert Calibration.of(both.plain()) == both
     assert Calibration.of([2.0, 0.5]) == Calibration(line=(2.0, 0.5))  # bundles that knew of lines alone
     assert Calibration.of({}) == Calibration()
-    for damaged in ([1.0], {"line": 3}, "ab", 5):
+    for damaged in ([1.0], [0.0, 1.0], [float("nan"), 0.0], {"line": 3}, "ab", 5):
         with pytest.raises((TypeError, ValueError, AttributeError)):
             Calibration.of(damaged)

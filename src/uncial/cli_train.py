@@ -41,7 +41,7 @@ def train(
         typer.Option(
             metavar="NAME",
             help="Settings that go together: standard, new-hand for few lines, from-nothing, or small for a small "
-            "network from nothing within an hour or two on a few processor cores. Without it: from-nothing without "
+            "network from nothing within an hour on a few processor cores. Without it: from-nothing without "
             "--from, new-hand with --from and at most 1,000 lines to learn from, else standard.",
             show_default=False,
         ),
@@ -64,6 +64,7 @@ def train(
 
     with needs_extra("train", "training", "torch", "onnx"):
         from uncial.train import train as run
+    check_recipe(recipe, start)
     check_bundles(out, (start, teacher), resume=resume)  # what is quickly told, since reading the lines may take long
     training_settings(config, settings or (), minutes, epochs, recipe or "standard")
     samples, drawn = read_samples(data), read_samples(synthetic) if synthetic else []
@@ -131,18 +132,22 @@ def training_settings(
     }
 
 
-def recipe_for(named: str | None, samples: "Sequence[Sample]", start: Path | None) -> str:
-    """The recipe that is named, else the one that fits; that for few lines is told.
+def check_recipe(named: str | None, start: Path | None) -> None:
+    """See that a recipe that makes a network has no bundle to begin with.
 
     Raises:
-        ConfigError: it makes a network, and there is a bundle to begin with.
+        ConfigError: it has.
     """
+    if start is not None and named == "small":
+        raise ConfigError("--recipe small: makes a small network from nothing; leave out --from, or name standard")
+
+
+def recipe_for(named: str | None, samples: "Sequence[Sample]", start: Path | None) -> str:
+    """The recipe that is named, else the one that fits; that for few lines is told."""
     from uncial.recipes import FEW, with_recipe
     from uncial.screen import show_note
     from uncial.sources import split_of
 
-    if start is not None and named == "small":
-        raise ConfigError("--recipe small: makes a small network from nothing; leave out --from, or name standard")
     if named or start is None:
         return named or "from-nothing"
     lines = sum(split_of(sample) != "test" for sample in samples)

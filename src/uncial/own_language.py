@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from uncial.bundle import Bundle, add_language_model
+from uncial.bundle import Bundle, add_decoding, add_language_model
 from uncial.decoders import BeamConfig
 from uncial.errors import ConfigError
 from uncial.language import pruned
 from uncial.ngram_estimate import Counts, longest_order
 from uncial.ngram_file import to_bytes
+from uncial.reliability import Calibration
 from uncial.runtime import LineImage, Runtime
 from uncial.tune import told, tried, weigh
 
@@ -55,6 +56,7 @@ def give_language(
     assert with_it.beam, "it was read with a language model"
     found_out = f"CER {with_it.cer:.2%} with a language model of its own texts, {without.cer:.2%} without"
     if with_it.cer >= without.cer * LEAST_GAIN:
+        add_decoding(bundle, {}, Calibration(fast_word=calibration.fast_word))
         return f"{found_out}: too little is gained, the bundle has none"
     about = {"order": model.order, "n-grams": len(model.class_), "lines": len(texts)}
     add_language_model(bundle, to_bytes(model), about, beam=told(with_it.beam), calibration=calibration.plain())

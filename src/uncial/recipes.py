@@ -27,8 +27,9 @@ _NEW_HAND = {
 # Many small steps at a high rate: these rather than lines end the state of writing blanks only.
 _FROM_NOTHING = {"batch_lines": 8, "learning_rate": 2e-3}
 
-# The same within an hour or two on a few processor cores: a network that learns from twice as many lines in a second.
+# The same within an hour on a few processor cores: a network that learns from twice as many lines in a second.
 _SMALL = {
+    "minutes": 60.0,
     "batch_lines": 6,
     "learning_rate": 3e-3,
     "augment": {"strength": 0.5},

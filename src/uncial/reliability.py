@@ -49,8 +49,11 @@ class Calibration:
         """
         if isinstance(kept, Sequence):
             kept = {"line": kept}
-        scales = [kept.get(scale.name, AS_IT_IS) for scale in fields(cls)]
-        return cls(*((float(temperature), float(shift)) for temperature, shift in scales))
+        pairs = (kept.get(scale.name, AS_IT_IS) for scale in fields(cls))
+        scales = [(float(temperature), float(shift)) for temperature, shift in pairs]
+        if not all(scale[0] > 0 and np.isfinite(scale).all() for scale in scales):
+            raise ValueError("a calibration is a temperature above 0 and a shift")
+        return cls(*scales)
 
     def plain(self) -> dict[str, list[float]]:
         """As JSON keeps it."""

@@ -68,7 +68,8 @@ class Tuned:
         trials: on the lines for choosing, in the order they were made.
         judged: best path, the settings as they were, and the chosen ones, on the other lines.
         calibration: of confidences; each part that was there stays if it fits the other lines better.
-        errors: by the name of each part the expected calibration error on the other lines, as it was and as it is.
+        errors: by the name of each part the expected calibration error on the other lines, as it was and as it is;
+            without the parts of which these have nothing.
         better: the chosen settings read the other lines no worse than those that were there; else these stay.
         lines: for choosing, and for judging.
     """
@@ -140,7 +141,7 @@ def weigh(lines: Sequence[KnownLine], model: NGrams, was: BeamConfig, calibratio
     sure, others = (confidences(some, model, beam) for some in (choosing, judging))
     scaled = {part: _scaled(sure[part], others[part], getattr(calibration, part)) for part in sure}
     taken = Calibration(**{part: scale for part, (scale, _) in scaled.items()})
-    errors = {part: both for part, (_, both) in scaled.items()}
+    errors = {part: both for part, (_, both) in scaled.items() if others[part]}
     return Tuned(tuple(trials), judged, taken, errors, better, (len(choosing), len(judging)))
 
 
@@ -150,7 +151,7 @@ def _scaled(choosing: Sequence[Told], judging: Sequence[Told], was: Scale) -> tu
     def off(scale: Scale) -> float:
         return calibration_error(bins_of([(calibrated(how, *scale), edits) for how, edits in judging]))
 
-    taken = min((fit(choosing), was), key=off)
+    taken = min((fit(choosing), was), key=off) if choosing and judging else was
     return taken, (off(was), off(taken))
 
 

@@ -50,12 +50,14 @@ def words_of(line: Line, page: Page) -> tuple[PlacedWord, ...]:
     if line.transcript is None:
         return ()
     if not has_places(line.transcript):
-        return tuple(PlacedWord(text, line.transcript.confidence) for text in line.transcript.text.split())
+        texts, told = line.transcript.text.split(), line.transcript.words
+        sure: Sequence[float] = told if len(told) == len(texts) else [line.transcript.confidence] * len(texts)
+        return tuple(map(PlacedWord, texts, sure))
     strip, within, spans = strip_on(line, page), line_box(line, page), line.transcript.spans
     words = [spans[word] for word in words_among([span.grapheme.isspace() for span in spans])]
     means = (geometric_mean([span.posterior for span in word]) for word in words)
-    sure = line.transcript.words if len(line.transcript.words) == len(words) else means
-    return tuple(_placed(word, how, strip, within) for word, how in zip(words, sure, strict=True))
+    how_sure = line.transcript.words if len(line.transcript.words) == len(words) else means
+    return tuple(_placed(word, how, strip, within) for word, how in zip(words, how_sure, strict=True))
 
 
 def has_places(transcript: Transcript) -> bool:
