@@ -192,9 +192,9 @@ PAGES = (  # of a collection that the network that reads never saw; a layout bun
 )
 DRAWN = "Synthetic lines"  # how the notes of drawn lines begin
 RUNS = CARD.with_name("training")  # the logs of its runs; the bundle tells of the last one only
-COMMAND = """torchrun --nproc-per-node 2 -m uncial train DATA/*.zip -o first --minutes 130 \\
+COMMAND = """torchrun --nproc-per-node 2 -m uncial train DATA/*.zip -o first --recipe standard --minutes 130 \\
         --set threads=1 --set rarest=3 --set batch_lines=8 --set network.dropout=0.1 --set augment.strength=0.6 \\
-        --set network.steps_per_slice=1
+        --set network.steps_per_slice=1 --set narrow_first=0
     torchrun --nproc-per-node 2 -m uncial train DATA/*.zip --from first -o second --minutes 160 \\
         --set threads=1 --set rarest=3 --set batch_lines=8 --set learning_rate=8e-4 --set warmup=0.03 \\
         --set augment.strength=0.6
@@ -222,7 +222,7 @@ SMALL_COMMAND = """torchrun --nproc-per-node 2 -m uncial train DATA/*.zip -o les
         --set "network.channels=[16, 32, 96, 160]" \\
         --set network.recurrent_size=128 --set network.dropout=0.1 --set line_image.stretch=1.2 \\
         --set synthetic_share=0.2 --set easy_skipped=0.5 --set threads=1 --set rarest=3 --set batch_lines=8 \\
-        --set learning_rate=1.5e-3 --set warmup=0.04 --set augment.strength=0.6
+        --set learning_rate=1.5e-3 --set warmup=0.04 --set augment.strength=0.6 --set narrow_first=0
     python tools/quantise.py lesser DATA/*.zip --lines 3600
     uncial lm TEXT/{fr,en,de,it,es}_novels.txt.xz TEXT/en_letters.txt.xz DATA/*.zip --into lesser --max-bytes 2400000
     uncial tune DATA/{hooker_en,copiste_fr,poilus_fr,peraire_fr,cremma19_fr,cremma20_fr}.zip -m lesser --lines 1000"""
