@@ -1,6 +1,7 @@
 """Fixtures that many tests share: four drawn lines, and a bundle that has memorised them."""
 
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ from uncial.bundle import Bundle, save_bundle
 from uncial.lineimage import LineImageConfig, ink, line_image
 from uncial.nn.crnn import CRNN
 from uncial.nn.onnx_graph import onnx_graph
+
+# A job in the background of a shell is born deaf to Ctrl-C; tests press it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A test says whether something is right; how long it takes on a busy machine is for benchmarks/.
 settings.register_profile("unhurried", deadline=None)
