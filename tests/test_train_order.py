@@ -21,18 +21,19 @@ def rises(widths: Sequence[int]) -> bool:
 def test_a_run_from_nothing_begins_with_narrow_lines_and_one_from_a_bundle_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plans: list[list[int]] = []  # widths in the order in which they are learned from
+    plans: list[tuple[bool, int]] = []  # whether the lines of an epoch rise in width, and how many were asked to
 
     def plan(widths: list[int], *how: Any) -> list[list[int]]:
         batches = plan_batches(widths, *how)
-        plans.append([widths[index] for batch in batches for index in batch])
+        plans.append((rises([widths[index] for batch in batches for index in batch]), how[-1]))
         return batches
 
     monkeypatch.setattr(training, "plan_batches", plan)
     config = settings(epochs=3, batch_lines=1, narrow_first=16, splice_share=0.0)
     first = train(samples(8), tmp_path / "first", config)
-    assert [rises(widths) for widths in plans] == [True, True, False]  # sixteen lines are two epochs
+    assert plans[0] == (True, 16)
+    assert [asked for _, asked in plans] == [16, 0, 0]
     plans.clear()
     second = train(samples(8), tmp_path / "second", config, start=first.path)
-    assert not all(map(rises, plans[:2]))
+    assert [asked for _, asked in plans] == [0, 0, 0]
     assert second.provenance["training"]["narrow_first"] == 0

@@ -42,7 +42,6 @@ from uncial.train_config import TrainConfig
 from uncial.training_lines import TrainingLines, gather
 
 LOG_MINUTES = 1.0
-NARROW_EPOCHS = 4  # in which narrow lines come first, at most
 # What a run may not change on its way: these make the network, its pictures, and the batches of an epoch.
 _ORDER = "batch_lines", "synthetic_share", "splice_share", "easy_skipped", "narrow_first", "seed"
 DECISIVE = "network", "line_image", *_ORDER
@@ -202,7 +201,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         chosen = self.lines.of_epoch(self.config.synthetic_share, rng)
         chosen = self.hard.choose(chosen, self.config.easy_skipped, rng)
         widths = self.training.widths(self.config.augment, seeds, chosen)
-        rising = self.config.narrow_first - course.epoch * self.epoch_lines if course.epoch < NARROW_EPOCHS else 0
+        rising = 0 if course.epoch else self.config.narrow_first
         batches = plan_batches(widths, self.config.batch_lines, rng, self.ranks.world, rising)
         plan = self.ranks.share([[chosen[index] for index in batch] for batch in batches])
         for batch in self.training.epoch(plan[course.batch :], self.config.augment, seeds):

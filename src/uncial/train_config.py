@@ -40,9 +40,9 @@ class TrainConfig:
             The bundle to begin with, or else the teacher, finds the gaps; lines without any stay as they are.
         easy_skipped: share of the easy lines, those that cost less than the mean when last seen, that an epoch passes
             over, others in each, so that time goes to the hard ones; 0: none.
-        narrow_first: so many lines at first, of four epochs at most, come from narrow to wide in each: a network of
-            chance writes blanks only for its first thousand steps, and short texts end that in half of them. 0: in any
-            order, as always where a run begins with a bundle.
+        narrow_first: the first so many lines of the first epoch come from narrow to wide: a network of chance writes
+            blanks only for its first thousand steps, and short texts end that in half of them. 0: in any order, as
+            always where a run begins with a bundle.
         held_out: share of the lines, at least 3, to choose by where no line is of split "val"; 0: some pages.
         rarest: graphemes that occur less often are left out of the alphabet, and their lines out of training.
         validation_lines: at most so many are read in a validation, spread evenly; 0: all.
