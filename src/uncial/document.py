@@ -70,6 +70,12 @@ class Transcript:
         if not 0 <= self.confidence <= 1:
             raise ValueError(f"a confidence lies in [0, 1], not {self.confidence}")
 
+    @property
+    def told_words(self) -> tuple[tuple[str, float], ...]:
+        """The words of the text with their confidences; () where these are not known."""
+        texts = self.text.split()
+        return tuple(zip(texts, self.words, strict=True)) if len(texts) == len(self.words) else ()
+
 
 def merged(readings: Iterable[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
     """Texts with their shares, each text once; the first stays the first, behind it the largest share comes first."""

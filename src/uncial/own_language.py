@@ -1,6 +1,7 @@
 """Gives a trained network a language model of the text it learned from, if it reads better with it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,7 +11,6 @@ from uncial.errors import ConfigError
 from uncial.language import pruned
 from uncial.ngram_estimate import Counts, longest_order
 from uncial.ngram_file import to_bytes
-from uncial.reliability import Calibration
 from uncial.runtime import LineImage, Runtime
 from uncial.tune import told, tried, weigh
 
@@ -56,7 +56,8 @@ def give_language(
     assert with_it.beam, "it was read with a language model"
     found_out = f"CER {with_it.cer:.2%} with a language model of its own texts, {without.cer:.2%} without"
     if with_it.cer >= without.cer * LEAST_GAIN:
-        add_decoding(bundle, {}, Calibration(fast_word=calibration.fast_word))
+        if calibration.fast_word != bundle.calibration.fast_word:  # found, and it needs no language model
+            add_decoding(bundle, bundle.beam, replace(bundle.calibration, fast_word=calibration.fast_word))
         return f"{found_out}: too little is gained, the bundle has none"
     about = {"order": model.order, "n-grams": len(model.class_), "lines": len(texts)}
     add_language_model(bundle, to_bytes(model), about, beam=told(with_it.beam), calibration=calibration.plain())

@@ -94,8 +94,9 @@ def confidence(log_probs: NDArray[np.floating], posteriors: Sequence[float]) -> 
 
 def geometric_mean(posteriors: Sequence[float]) -> float:
     """Of one or more numbers in [0, 1]."""
-    with np.errstate(divide="ignore"):  # a posterior of zero is a confidence of zero
-        return probability(np.log(posteriors).mean())
+    if not all(posteriors):  # a posterior of zero is a confidence of zero
+        return 0.0
+    return probability(math.fsum(map(math.log, posteriors)) / len(posteriors))
 
 
 def words_among(spaces: Sequence[bool]) -> list[slice]:

@@ -79,9 +79,8 @@ def _line(line: Line, page: Page) -> dict[str, Any]:
 def readings_and_words(transcript: Transcript) -> dict[str, Any]:
     """The likeliest readings of a line, if they were asked for, and how sure each word is, if that is known."""
     readings = [{"text": text, "share": round(share, 4)} for text, share in transcript.readings]
-    texts, sure = transcript.text.split(), transcript.words
-    words = [{"text": text, "confidence": round(how, 4)} for text, how in zip(texts, sure, strict=False)]
-    known = {"readings": readings, "words": words if len(texts) == len(sure) else []}
+    words = [{"text": text, "confidence": round(sure, 4)} for text, sure in transcript.told_words]
+    known = {"readings": readings, "words": words}
     return {name: some for name, some in known.items() if some}
 
 

@@ -50,9 +50,9 @@ def words_of(line: Line, page: Page) -> tuple[PlacedWord, ...]:
     if line.transcript is None:
         return ()
     if not has_places(line.transcript):
-        texts, told = line.transcript.text.split(), line.transcript.words
-        sure: Sequence[float] = told if len(told) == len(texts) else [line.transcript.confidence] * len(texts)
-        return tuple(map(PlacedWord, texts, sure))
+        whole = line.transcript
+        told = whole.told_words or [(text, whole.confidence) for text in whole.text.split()]
+        return tuple(PlacedWord(text, sure) for text, sure in told)
     strip, within, spans = strip_on(line, page), line_box(line, page), line.transcript.spans
     words = [spans[word] for word in words_among([span.grapheme.isspace() for span in spans])]
     means = (geometric_mean([span.posterior for span in word]) for word in words)
