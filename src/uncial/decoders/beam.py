@@ -39,6 +39,8 @@ class BeamConfig:
         least: log-posterior below which a grapheme is not tried.
         gap: nats behind the best prefix at which one is dropped.
         blank: posterior of the blank above which a time step says nothing else.
+        recurrent: share of `weight` that goes from the n-grams to a recurrent language model, when the readings that
+            were found are ranked; see `ranking.ranked`.
     """
 
     weight: float = 0.35
@@ -49,6 +51,7 @@ class BeamConfig:
     least: float = -7.0
     gap: float = 12.0
     blank: float = 0.99
+    recurrent: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,12 @@ class Hypothesis:
     Attributes:
         classes: its graphemes, 1..C-1.
         score: nats; comparable within a line.
+        ngrams: nats of the score that the n-grams gave, weighted.
     """
 
     classes: tuple[int, ...]
     score: float
+    ngrams: float = 0.0
 
 
 @dataclass
@@ -114,7 +119,7 @@ def beam_search(
         nodes += len(grown[0])
         for name in _Beam.__dataclass_fields__:
             getattr(beam, name)[:going] = getattr(step, name)
-    return _told(beam, tree, order, model, config)
+    return _told(beam, tree, order, model, config, given)
 
 
 def bonuses(classes: int, model: NGrams | None, config: BeamConfig) -> Array:
@@ -238,15 +243,16 @@ def _weighed(  # noqa: PLR0913, PLR0917 - as above
     return alive, extra, contexts
 
 
-def _told(
-    beam: _Beam, tree: Sequence[tuple[Ids, Ids]], order: Ids, model: NGrams | None, config: BeamConfig
+def _told(  # noqa: PLR0913, PLR0917 - as above
+    beam: _Beam, tree: Sequence[tuple[Ids, Ids]], order: Ids, model: NGrams | None, config: BeamConfig, given: Array
 ) -> list[list[Hypothesis]]:
     """The prefixes as readings, ranked once more with the end of the line."""
     parents, classes = (np.concatenate([part[n] for part in tree]).tolist() for n in (0, 1))
-    score = beam.total + beam.extra
+    extra = beam.extra
     if model and config.weight:
         ended, _ = model.step(beam.context.ravel(), np.full(beam.context.size, EDGE))
-        score = score + config.weight * ended.reshape(score.shape)
+        extra = extra + config.weight * ended.reshape(extra.shape)
+    score = beam.total + extra
     readings: list[list[Hypothesis]] = [[] for _ in order]
     for row, line in enumerate(order.tolist()):
         for place in np.argsort(-score[row], kind="stable").tolist():
@@ -256,5 +262,6 @@ def _told(
             while node > 0:
                 text.append(classes[node])
                 node = parents[node]
-            readings[line].append(Hypothesis(tuple(reversed(text)), float(score[row, place])))
+            ngrams = float(extra[row, place] - given[text].sum()) if model else 0.0
+            readings[line].append(Hypothesis(tuple(reversed(text)), float(score[row, place]), ngrams))
     return readings
