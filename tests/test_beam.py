@@ -7,7 +7,6 @@ from uncial.decoders.beam import BeamConfig, Hypothesis, beam_search, bonuses
 from uncial.decoders.best_path import best_path
 from uncial.decoders.reading import Decoded
 from uncial.decoding import weighed
-from uncial.language_model import LanguageModel
 from uncial.ngram import RAREST, NGrams
 from uncial.ngram_estimate import Counts, estimate
 
@@ -83,7 +82,7 @@ def test_readings_of_several_views_are_weighed_as_the_beam_weighs_them():
     log_probs = posteriors(5, 5, 3)
     [found] = beam_search([log_probs], model, config)
     decoded = Decoded([], found)
-    again = weighed([log_probs, log_probs], [decoded, decoded], LanguageModel(model), config).readings
+    again = weighed([log_probs, log_probs], [decoded, decoded], model, config).readings
     known = {reading.classes: reading.score for reading in found}
     assert again[0].classes == found[0].classes
     assert [r.score for r in again] == pytest.approx([known[r.classes] for r in again], abs=1e-2)

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uncial.cli_options import Data, check_place, needs_extra, write_whole
+from uncial.cli_options import Data, check_place, write_whole
 from uncial.errors import BundleError, ConfigError, StorageError
 
 if TYPE_CHECKING:
     from uncial.alphabet import Alphabet
     from uncial.bundle import Bundle
     from uncial.language import Learned
-    from uncial.language_model import LanguageModel
-    from uncial.recurrent_language import RecurrentLanguage
+    from uncial.ngram import NGrams
 
 MADE = (".arpa", ".safetensors")  # a language model that is there already
 
@@ -32,13 +31,7 @@ def lm(
     ],
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="X",
-            help="The file to write: .safetensors, or .arpa, which holds the n-grams alone.",
-            show_default=False,
-        ),
+        typer.Option("--out", "-o", metavar="X", help="The file to write, .safetensors or .arpa.", show_default=False),
     ] = None,
     into: Annotated[
         Path | None, typer.Option(metavar="BUNDLE", help="Put it into this bundle.", show_default=False)
@@ -62,15 +55,6 @@ def lm(
         int | None,
         typer.Option(metavar="N", min=1, help="Taken of each running text; without it, all.", show_default=False),
     ] = None,
-    recurrent: Annotated[
-        float,
-        typer.Option(
-            metavar="MINUTES",
-            min=0,
-            help="Of training a recurrent language model as well, which ranks the readings that are found with the "
-            "n-grams (needs the extra 'train'). One that the bundle has learns on; with 0 it stays as it is.",
-        ),
-    ] = 0.0,
     force: Annotated[bool, typer.Option("--force", help="Replace the language model of --into, and -o.")] = False,
 ) -> None:
     """Make a character language model, with which a bundle tells likely readings from unlikely ones.
@@ -78,19 +62,20 @@ def lm(
     A part of each text is held out; its perplexity tells how many graphemes the model wavers between. Afterwards
     `uncial tune` finds how much the bundle should trust it.
     """
-    from uncial import screen, screen_language
-    from uncial.language_learning import LanguagePlan, learn_from_texts
+    from uncial import language, screen
+    from uncial.bundle import load_bundle
 
     check_places(out, into, texts, force=force)
-    bundle, alphabet, begun = known_before(into, alphabet_of)
+    bundle = load_bundle(into) if into else None
+    alphabet = (bundle if bundle and not alphabet_of else load_bundle(alphabet_of)).alphabet
+    learned: tuple[Learned, ...] = ()
     if [text.suffix in MADE for text in texts] == [True]:
-        made, learned = opened(texts[0], alphabet, begun)
+        model = opened(texts[0], alphabet)
     else:
-        plan = LanguagePlan(order, max_bytes, weight, characters, recurrent)
-        with needs_extra("train", "--recurrent", "torch"):
-            made, learned = learn_from_texts(texts, alphabet, plan, begun, screen.show_note)
-    store(made, learned, out, bundle)
-    screen_language.show_language_model(made, learned)
+        read = language.read_texts(texts, alphabet, weight, characters)
+        model, learned = language.learn(read, alphabet, order, max_bytes, screen.show_note)
+    store(model, learned, out, bundle)
+    screen.show_language_model(model, learned)
 
 
 def check_places(out: Path | None, into: Path | None, texts: Sequence[Path], *, force: bool) -> None:
@@ -107,53 +92,35 @@ def check_places(out: Path | None, into: Path | None, texts: Sequence[Path], *, 
         raise StorageError(f"{into}: has a language model already; replace it with --force")
 
 
-def known_before(
-    into: Path | None, alphabet_of: Path | None
-) -> "tuple[Bundle | None, Alphabet, RecurrentLanguage | None]":
-    """The bundle to write into, the graphemes, and the recurrent language model the bundle has, if they are its own."""
-    from uncial.bundle import load_bundle
-    from uncial.ngram_file import load_recurrent
-
-    bundle = load_bundle(into) if into else None
-    alphabet = (bundle if bundle and not alphabet_of else load_bundle(alphabet_of)).alphabet
-    known = bundle.language_model if bundle and bundle.alphabet == alphabet else None
-    return bundle, alphabet, load_recurrent(known) if known else None
-
-
-def opened(
-    path: Path, alphabet: "Alphabet", begun: "RecurrentLanguage | None"
-) -> "tuple[LanguageModel, tuple[Learned, ...]]":
-    """A language model that was made before, learned from no text now; a recurrent part that it lacks stays."""
+def opened(path: Path, alphabet: "Alphabet") -> "NGrams":
+    """A language model that was made before."""
     from uncial.arpa import load_arpa
-    from uncial.language_model import LanguageModel, load_language_model
+    from uncial.ngram_file import load_ngrams
     from uncial.screen import show_note
 
     if path.suffix == ".safetensors":
-        made = load_language_model(path)
-        return LanguageModel(made.ngrams, made.recurrent or begun), ()
-    ngrams, left_out = load_arpa(path, alphabet.graphemes)
+        return load_ngrams(path)
+    model, left_out = load_arpa(path, alphabet.graphemes)
     if left_out:
         show_note(f"{path}: {left_out:,} n-grams hold graphemes that the alphabet lacks and were left out")
-    return LanguageModel(ngrams, begun), ()
+    return model
 
 
-def store(made: "LanguageModel", learned: "tuple[Learned, ...]", out: Path | None, bundle: "Bundle | None") -> None:
+def store(model: "NGrams", learned: "tuple[Learned, ...]", out: Path | None, bundle: "Bundle | None") -> None:
     """Write a language model in the form that the file's name tells, and into the bundle whose graphemes it knows."""
     from uncial.arpa import to_arpa
     from uncial.bundle import add_language_model
     from uncial.ngram_file import to_bytes
 
-    ngrams, data = made.ngrams, to_bytes(made.ngrams, made.recurrent)
-    if bundle and ngrams.graphemes != bundle.alphabet.graphemes:
+    if bundle and model.graphemes != bundle.alphabet.graphemes:
         raise BundleError(
             f"{bundle.path}: has other graphemes than the language model; make one with --into this bundle"
         )
     if out:
-        write_whole(out, to_arpa(ngrams) if out.suffix == ".arpa" else data)
-    cells = {"recurrent_cells": len(made.recurrent.hidden)} if made.recurrent else {}
-    about = {"order": ngrams.order, "n-grams": len(ngrams.class_), **cells, "texts": [asdict(t) for t in learned]}
+        write_whole(out, to_arpa(model) if out.suffix == ".arpa" else to_bytes(model))
+    about = {"order": model.order, "n-grams": len(model.class_), "texts": [asdict(text) for text in learned]}
     if bundle:
-        add_language_model(bundle, data, about)
+        add_language_model(bundle, to_bytes(model), about)
 
 
 def tune(
@@ -166,11 +133,11 @@ def tune(
     Weight, bonus, prior and width of the beam, and the calibration of confidences, are chosen on half of the lines of
     split val, judged on the other half, and written into the bundle where that is no worse than what it has.
     """
-    from uncial import screen, screen_language
+    from uncial import screen
     from uncial.bundle import load_own
     from uncial.sources import read_samples
     from uncial.tune import tune as find
 
     with screen.reading_bar() as progress:
         found = find(load_own(model), read_samples(data), lines, progress)
-    screen_language.show_tuned(found)
+    screen.show_tuned(found)

@@ -15,19 +15,11 @@ import numpy as np
 from uncial.alphabet import Alphabet
 from uncial.bundle import Bundle
 from uncial.config import choose, from_dict
-from uncial.decoders import (
-    DECODERS,
-    BeamConfig,
-    Decoded,
-    Hypothesis,
-    align,
-    bonuses,
-    language_scores,
-    text_log_probs,
-)
+from uncial.decoders import DECODERS, BeamConfig, Decoded, Hypothesis, align, bonuses, text_log_probs
 from uncial.errors import ConfigError
-from uncial.language_model import LanguageModel, load_language_model
+from uncial.ngram import EDGE, NGrams
 from uncial.ngram_adapt import knowing
+from uncial.ngram_file import load_ngrams
 from uncial.runtime import LineImage, LogProbs, Runtime
 
 AUTO = "auto"  # balanced where the bundle has a language model, else fast
@@ -95,7 +87,7 @@ class Decoding:
         self._quality = QUALITIES[quality_of(bundle, quality)]
         self._decode = DECODERS[self._quality.decoder]
         known = self._quality.decoder != "best-path" and bundle.language_model
-        self._model = load_language_model(known) if known else None
+        self._model = load_ngrams(known) if known else None
         if words:
             self._model = told(self._model, words, bundle.alphabet)
         # A beam without a language model gains next to nothing, so its weights come with the model.
@@ -129,7 +121,7 @@ class Decoding:
         return self._quality.dense if width < DENSE * self._stretch * height * graphemes else self._quality.view
 
 
-def told(model: LanguageModel | None, words: Sequence[str], alphabet: Alphabet) -> LanguageModel:
+def told(model: NGrams | None, words: Sequence[str], alphabet: Alphabet) -> NGrams:
     """The language model that expects these words.
 
     Raises:
@@ -141,7 +133,7 @@ def told(model: LanguageModel | None, words: Sequence[str], alphabet: Alphabet) 
     if not any(known):
         raise ConfigError(f"none of the {len(words):,} words can be spelt with the bundle's graphemes (uncial model)")
     space = alphabet.graphemes.index(" ") + 1 if " " in alphabet.graphemes else None
-    return replace(model, ngrams=knowing(model.ngrams, known, space))
+    return knowing(model, known, space)
 
 
 def stretched(line: LineImage, factor: float) -> LineImage:
@@ -152,9 +144,7 @@ def stretched(line: LineImage, factor: float) -> LineImage:
     return cv2.resize(line, (max(1, round(factor * width)), height), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
 
 
-def weighed(
-    views: Sequence[LogProbs], found: Sequence[Decoded], model: LanguageModel | None, config: BeamConfig
-) -> Decoded:
+def weighed(views: Sequence[LogProbs], found: Sequence[Decoded], model: NGrams | None, config: BeamConfig) -> Decoded:
     """Rank what was found in all views of a line by all of them.
 
     Args:
@@ -165,11 +155,22 @@ def weighed(
     """
     texts = list(dict.fromkeys(reading.classes for decoded in found for reading in decoded.readings[:WEIGHED]))
     seen = np.stack([text_log_probs(view, texts) for view in views])
-    given = bonuses(views[0].shape[1], model.ngrams if model else None, config)
+    given = bonuses(views[0].shape[1], model, config)
     score = seen.mean(axis=0) + np.array([given[list(text)].sum() for text in texts])
     if model and config.weight:
-        score += config.weight * language_scores(model, texts, config)
+        score += config.weight * language_scores(model, texts)
     score[seen[0] < INFEASIBLE] = -np.inf  # it could not be laid along the line
     order = [int(n) for n in np.argsort(-score, kind="stable") if np.isfinite(score[n])]
     readings = [Hypothesis(texts[n], float(score[n])) for n in order]
     return Decoded(align(views[0], readings[0].classes), readings)
+
+
+def language_scores(model: NGrams, texts: Sequence[Sequence[int]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """(n,) natural-log probabilities of whole texts, their ends included."""
+    score, contexts = np.zeros(len(texts)), np.full(len(texts), model.start)
+    for place in range(max(map(len, texts)) + 1):
+        rows = np.array([n for n, text in enumerate(texts) if place <= len(text)])
+        classes = np.array([texts[n][place] if place < len(texts[n]) else EDGE for n in rows])
+        log_probs, contexts[rows] = model.step(contexts[rows], classes)
+        score[rows] += log_probs
+    return score

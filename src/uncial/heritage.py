@@ -8,11 +8,10 @@ from typing import Any
 from uncial.alphabet import Alphabet
 from uncial.bundle import Bundle, load_bundle
 from uncial.errors import ConfigError
-from uncial.language_model import load_language_model
 from uncial.ngram import trie
 from uncial.ngram_adapt import adapt, levels_of
 from uncial.ngram_estimate import Counts
-from uncial.ngram_file import Language, to_bytes
+from uncial.ngram_file import Language, load_ngrams, to_bytes
 from uncial.train_config import TrainConfig
 
 
@@ -60,10 +59,9 @@ def language_of(old: Bundle, alphabet: Alphabet, texts: Sequence[Sequence[int]])
     if not texts and alphabet == old.alphabet:
         data = old.language_model.read_bytes()
     else:
-        whole, size = load_language_model(old.language_model), alphabet.size
-        model = whole.ngrams
+        model, size = load_ngrams(old.language_model), alphabet.size
         model = adapt(model, Counts.of(texts, model.order, size)) if texts else trie(levels_of(model, size), size)
-        data = to_bytes(replace(model, graphemes=alphabet.graphemes), whole.recurrent)
+        data = to_bytes(replace(model, graphemes=alphabet.graphemes))
     if texts:
         about["adapted_to_lines"] = len(texts)
     done = f"is adapted to {len(texts):,} lines" if texts else "stays as it is"

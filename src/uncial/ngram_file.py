@@ -2,7 +2,7 @@
 
 Logarithms take a byte each, the finer the nearer they are to 0, where a little more or less decides what is left for
 other contexts. The back-off of a context behind which nothing is known is 0, and how contexts hang together is worked
-out when the file is opened. A recurrent language model (`uncial.recurrent_language`) may lie beside them, in fp16.
+out when the file is opened.
 """
 
 import json
@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 
 from uncial.errors import BundleError
 from uncial.ngram import NGrams
-from uncial.recurrent_language import FORMAT as RECURRENT
-from uncial.recurrent_language import RecurrentLanguage, from_tensors, tensors_of
 from uncial.reliability import Calibration
 
 FORMAT = "uncial n-grams 2"
@@ -43,12 +41,8 @@ class Language:
     calibration: Calibration
 
 
-def to_bytes(model: NGrams, recurrent: RecurrentLanguage | None = None) -> bytes:
+def to_bytes(model: NGrams) -> bytes:
     """The file of a model.
-
-    Args:
-        model: the n-grams.
-        recurrent: what ranks the readings that were found with them; None: nothing does.
 
     Raises:
         ValueError: a number of the model is not finite.
@@ -64,8 +58,7 @@ def to_bytes(model: NGrams, recurrent: RecurrentLanguage | None = None) -> bytes
     values = (_narrow(model.class_), log_prob, _narrow(children[1:]), back_off)
     # One entry: safetensors writes several in any order, and the same model is to become the same bytes.
     about = {"order": model.order, "size": model.size, "graphemes": model.graphemes}
-    tensors = dict(zip(_FIELDS, values, strict=True)) | (tensors_of(recurrent) if recurrent else {})
-    return save(tensors, metadata={FORMAT: json.dumps(about)})
+    return save(dict(zip(_FIELDS, values, strict=True)), metadata={FORMAT: json.dumps(about)})
 
 
 def load_ngrams(path: Path) -> NGrams:
@@ -92,22 +85,6 @@ def load_ngrams(path: Path) -> NGrams:
         _link(model)
         return model
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise BundleError(f"{path}: is no language model, or damaged ({error}); make it anew") from error
-
-
-def load_recurrent(path: Path) -> RecurrentLanguage | None:
-    """The recurrent language model beside the n-grams of a file; None: there is none.
-
-    Raises:
-        BundleError: no such file, or damaged.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, "numpy") as file:
-            names = [name for name in file.keys() if name.startswith(RECURRENT)]  # noqa: SIM118 - it is no dict
-            return from_tensors({name: file.get_tensor(name) for name in names}) if names else None
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise BundleError(f"{path}: is no language model, or damaged ({error}); make it anew") from error
 
 

@@ -9,7 +9,6 @@ from uncial.bundle import Bundle, add_decoding, add_language_model
 from uncial.decoders import BeamConfig
 from uncial.errors import ConfigError
 from uncial.language import pruned
-from uncial.language_model import LanguageModel
 from uncial.ngram_estimate import Counts, longest_order
 from uncial.ngram_file import to_bytes
 from uncial.runtime import LineImage, Runtime
@@ -46,14 +45,13 @@ def give_language(
         model = pruned(counts, bundle.alphabet.graphemes, most_bytes, lambda note: None)
     except ConfigError:  # no end for a training of hours
         return f"no language model of this alphabet fits into language_bytes = {most_bytes:,}: the bundle has none"
-    known = LanguageModel(model)
     log_probs = Runtime(bundle).log_probs([image for image, _ in judged])
     lines = [(list(classes), given) for (_, classes), given in zip(judged, log_probs, strict=True)]
     beam, calibration = BeamConfig(), bundle.calibration
     if len(lines) < LEAST_TUNED:
-        without, with_it = tried(lines, None, None), tried(lines, known, beam)
+        without, with_it = tried(lines, None, None), tried(lines, model, beam)
     else:
-        found = weigh(lines, known, beam, calibration)
+        found = weigh(lines, model, beam, calibration)
         without, with_it, calibration = found.judged[0], found.taken, found.calibration
     assert with_it.beam, "it was read with a language model"
     found_out = f"CER {with_it.cer:.2%} with a language model of its own texts, {without.cer:.2%} without"

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from uncial.bundle import Bundle
     from uncial.evaluation import Evaluation, Group, Rate, Score
     from uncial.ground_truth import Converted, GroundTruthCheck, LeftOut
+    from uncial.language import Learned
+    from uncial.ngram import NGrams
     from uncial.run_log import Progress
+    from uncial.tune import Tuned
 
 PLAIN_WIDTH = 120  # characters, where the output is no terminal
 TELL_SECONDS = 60.0  # between lines of progress, where there is no terminal to draw on
@@ -260,3 +263,38 @@ def _flat(values: dict[str, Any], above: str = "") -> list[tuple[str, str]]:
 def show_note(note: str) -> None:
     """A line of progress on standard error."""
     console(sys.stderr).print(note)
+
+
+def show_language_model(model: "NGrams", learned: "Sequence[Learned]") -> None:
+    """The size of a language model, and how well it guesses each text."""
+    from uncial.ngram_file import to_bytes
+
+    print(f"{len(model.class_):,} n-grams of up to {model.order} graphemes, {len(to_bytes(model)) / 1e6:.2f} MB")
+    table = Table("text", "lines", "perplexity, held out", box=None, pad_edge=False)
+    for text in learned:
+        table.add_row(text.name, f"{text.lines:,}", f"{text.perplexity:.2f}" if text.perplexity else "–")
+    if learned:
+        console().print(table)
+
+
+def show_tuned(found: "Tuned") -> None:
+    """All ways to decode that were tried, and how the chosen one does on lines that it was not chosen by."""
+    table = Table("weight", "bonus", "prior", "width", "CER", "CPU-ms a line", "", box=None, pad_edge=False)
+    for trial in (*found.trials, *found.judged):
+        beam = trial.beam
+        settings = ("best path", "", "", "")
+        if beam:
+            settings = (f"{beam.weight:g}", f"{beam.bonus:g}", f"{beam.prior:g}", str(beam.width))
+        if trial is found.judged[0]:
+            table.add_section()
+            table.add_row(f"chosen on {found.lines[0]:,} lines; judged on {found.lines[1]:,} others:")
+        was = "as it was" if trial is found.judged[1] else ""
+        table.add_row(*settings, f"{trial.cer:.2%}", f"{trial.milliseconds:.2f}", was)
+    console().print(table, "")
+    for part, errors in found.errors.items():
+        (temperature, shift), (before, after) = getattr(found.calibration, part), (f"{100 * x:.1f}" for x in errors)
+        what = {"fast_word": "word, quality fast"}.get(part, part)
+        told = f"temperature {temperature:g}, shift {shift:g}; off by {after} points, {before} as it was"
+        console().print(f"confidence of a {what}: {told}")
+    if not found.better:
+        console().print("the beam stays as it was, since that reads those others better; try more lines")

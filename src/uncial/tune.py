@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 
 from uncial.bundle import Bundle, add_decoding
 from uncial.config import from_dict
-from uncial.decoders import DECODERS, BeamConfig, DecodedSpan, best_path, likeliest
+from uncial.decoders import DECODERS, BeamConfig, DecodedSpan, beam_search, best_path
 from uncial.errors import BundleError, GroundTruthError, ImageError
-from uncial.language_model import LanguageModel, load_language_model
 from uncial.lineimage import line_image
 from uncial.metrics import count_edits, pooled
+from uncial.ngram import NGrams
+from uncial.ngram_file import load_ngrams
 from uncial.recognizer import peak_posteriors
 from uncial.reliability import (
     Calibration,
@@ -37,7 +38,6 @@ WEIGHTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
 BONUSES = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 PRIORS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 WIDTHS = (4, 8, 16)
-SHARES = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0)  # of a recurrent language model, where there is one
 TOLERATED = 1.02  # a narrower beam may have so many times the errors of the best
 LINES_AT_ONCE = 64
 
@@ -105,7 +105,7 @@ def tune(
     """
     if bundle.language_model is None:
         raise BundleError(f"{bundle.path}: has no language model; make one with: uncial lm TEXT --into {bundle.path}")
-    model = load_language_model(bundle.language_model)
+    model = load_ngrams(bundle.language_model)
     samples = with_held_out(samples, bundle.provenance.get("held_out", ()))
     lines = network_outputs(bundle, samples, most, progress)
     if len(lines) < 2:
@@ -118,11 +118,10 @@ def tune(
 
 def told(beam: BeamConfig) -> dict[str, float]:
     """What a bundle keeps of its beam, as plain JSON."""
-    kept = {name: getattr(beam, name) for name in ("weight", "bonus", "prior", "width")}
-    return kept | ({"recurrent": beam.recurrent} if beam.recurrent else {})
+    return {name: getattr(beam, name) for name in ("weight", "bonus", "prior", "width")}
 
 
-def weigh(lines: Sequence[KnownLine], model: LanguageModel, was: BeamConfig, calibration: Calibration) -> Tuned:
+def weigh(lines: Sequence[KnownLine], model: NGrams, was: BeamConfig, calibration: Calibration) -> Tuned:
     """Choose the settings on every other line and judge them on the rest.
 
     Args:
@@ -176,7 +175,7 @@ def network_outputs(bundle: Bundle, samples: Sequence[Sample], most: int, progre
     return lines
 
 
-def tried(lines: Sequence[KnownLine], model: LanguageModel | None, beam: BeamConfig | None) -> Trial:
+def tried(lines: Sequence[KnownLine], model: NGrams | None, beam: BeamConfig | None) -> Trial:
     """Decode lines in one way."""
     ordered = sorted(lines, key=lambda line: len(line[1]))  # a beam waits for the longest line beside it
     started = time.process_time()
@@ -186,17 +185,14 @@ def tried(lines: Sequence[KnownLine], model: LanguageModel | None, beam: BeamCon
         if beam is None:
             read += [[span.class_ for span in best_path(line)] for line in some]
         else:
-            read += [readings[0].classes for readings in likeliest(some, model, beam)]
+            read += [readings[0].classes for readings in beam_search(some, model, beam)]
     milliseconds = (time.process_time() - started) / len(lines) * 1e3
     edits = pooled(count_edits(classes, list(found)) for (classes, _), found in zip(ordered, read, strict=True))
     return Trial(beam, edits.error_rate, milliseconds)
 
 
-def search(lines: Sequence[KnownLine], model: LanguageModel) -> list[Trial]:
-    """Change one setting at a time, as long as it helps; then try the widths.
-
-    A recurrent model has its share from the beginning, or the n-grams would get all of its weight and keep it.
-    """
+def search(lines: Sequence[KnownLine], model: NGrams) -> list[Trial]:
+    """Change one setting at a time, as long as it helps; then try the widths."""
     trials: dict[BeamConfig, Trial] = {}
 
     def cer(beam: BeamConfig) -> float:
@@ -204,24 +200,22 @@ def search(lines: Sequence[KnownLine], model: LanguageModel) -> list[Trial]:
             trials[beam] = tried(lines, model, beam)
         return trials[beam].cer
 
-    best, before = BeamConfig(weight=0.5, bonus=1.5, recurrent=0.5 if model.recurrent else 0.0), None
+    best, before = BeamConfig(weight=0.4, bonus=1.5), None
     while best != before:
         before = best
         best = min((replace(best, weight=weight) for weight in WEIGHTS), key=cer)
         best = min((replace(best, bonus=bonus) for bonus in BONUSES), key=cer)
         best = min((replace(best, prior=prior) for prior in PRIORS), key=cer)
-        if model.recurrent:
-            best = min((replace(best, recurrent=share) for share in SHARES), key=cer)
     for width in WIDTHS:
         cer(replace(best, width=width))
     return list(trials.values())
 
 
-def confidences(lines: Sequence[KnownLine], model: LanguageModel, beam: BeamConfig) -> dict[str, list[Told]]:
+def confidences(lines: Sequence[KnownLine], model: NGrams, beam: BeamConfig) -> dict[str, list[Told]]:
     """How sure the network is of what was read, not yet calibrated, and how well it was, by part of `Calibration`."""
     decoded = DECODERS["beam"]([log_probs for _, log_probs in lines], model, beam)
-    line, word = _told([found.spans for found in decoded], lines, model.ngrams.graphemes)
-    _, fast_word = _told([best_path(log_probs) for _, log_probs in lines], lines, model.ngrams.graphemes)
+    line, word = _told([found.spans for found in decoded], lines, model.graphemes)
+    _, fast_word = _told([best_path(log_probs) for _, log_probs in lines], lines, model.graphemes)
     return {"line": line, "word": word, "fast_word": fast_word}
 
 

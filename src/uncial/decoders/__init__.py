@@ -3,8 +3,7 @@
 from uncial.decoders.align import align, steps_needed
 from uncial.decoders.beam import BeamConfig, Hypothesis, beam_search, bonuses
 from uncial.decoders.best_path import best_path
-from uncial.decoders.ranking import language_scores
-from uncial.decoders.reading import DECODERS, Decoded, Decoder, likeliest
+from uncial.decoders.reading import DECODERS, Decoded, Decoder
 from uncial.decoders.rescore import text_log_probs
 from uncial.decoders.spans import DecodedSpan
 
@@ -19,8 +18,6 @@ __all__ = [
     "beam_search",
     "best_path",
     "bonuses",
-    "language_scores",
-    "likeliest",
     "steps_needed",
     "text_log_probs",
 ]

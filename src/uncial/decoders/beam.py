@@ -39,8 +39,6 @@ class BeamConfig:
         least: log-posterior below which a grapheme is not tried.
         gap: nats behind the best prefix at which one is dropped.
         blank: posterior of the blank above which a time step says nothing else.
-        recurrent: share of `weight` that goes from the n-grams to a recurrent language model, when the readings that
-            were found are ranked; see `ranking.ranked`.
     """
 
     weight: float = 0.35
@@ -51,7 +49,6 @@ class BeamConfig:
     least: float = -7.0
     gap: float = 12.0
     blank: float = 0.99
-    recurrent: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +58,10 @@ class Hypothesis:
     Attributes:
         classes: its graphemes, 1..C-1.
         score: nats; comparable within a line.
-        ngrams: nats of the score that the n-grams gave, weighted.
     """
 
     classes: tuple[int, ...]
     score: float
-    ngrams: float = 0.0
 
 
 @dataclass
@@ -119,7 +114,7 @@ def beam_search(
         nodes += len(grown[0])
         for name in _Beam.__dataclass_fields__:
             getattr(beam, name)[:going] = getattr(step, name)
-    return _told(beam, tree, order, model, config, given)
+    return _told(beam, tree, order, model, config)
 
 
 def bonuses(classes: int, model: NGrams | None, config: BeamConfig) -> Array:
@@ -243,16 +238,15 @@ def _weighed(  # noqa: PLR0913, PLR0917 - as above
     return alive, extra, contexts
 
 
-def _told(  # noqa: PLR0913, PLR0917 - as above
-    beam: _Beam, tree: Sequence[tuple[Ids, Ids]], order: Ids, model: NGrams | None, config: BeamConfig, given: Array
+def _told(
+    beam: _Beam, tree: Sequence[tuple[Ids, Ids]], order: Ids, model: NGrams | None, config: BeamConfig
 ) -> list[list[Hypothesis]]:
     """The prefixes as readings, ranked once more with the end of the line."""
     parents, classes = (np.concatenate([part[n] for part in tree]).tolist() for n in (0, 1))
-    extra = beam.extra
+    score = beam.total + beam.extra
     if model and config.weight:
         ended, _ = model.step(beam.context.ravel(), np.full(beam.context.size, EDGE))
-        extra = extra + config.weight * ended.reshape(extra.shape)
-    score = beam.total + extra
+        score = score + config.weight * ended.reshape(score.shape)
     readings: list[list[Hypothesis]] = [[] for _ in order]
     for row, line in enumerate(order.tolist()):
         for place in np.argsort(-score[row], kind="stable").tolist():
@@ -262,6 +256,5 @@ def _told(  # noqa: PLR0913, PLR0917 - as above
             while node > 0:
                 text.append(classes[node])
                 node = parents[node]
-            ngrams = float(extra[row, place] - given[text].sum()) if model else 0.0
-            readings[line].append(Hypothesis(tuple(reversed(text)), float(score[row, place]), ngrams))
+            readings[line].append(Hypothesis(tuple(reversed(text)), float(score[row, place])))
     return readings

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from uncial.decoders.align import align_all
 from uncial.decoders.beam import BeamConfig, Hypothesis, beam_search
 from uncial.decoders.best_path import best_path
-from uncial.decoders.ranking import ranked
 from uncial.decoders.spans import DecodedSpan
-from uncial.language_model import LanguageModel
+from uncial.ngram import NGrams
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +27,10 @@ class Decoded:
 
 
 # (log-probabilities (T, C) of each line, language model or None, settings of the beam) -> what each line says
-Decoder = Callable[[Sequence[NDArray[np.float32]], LanguageModel | None, BeamConfig], list[Decoded]]
+Decoder = Callable[[Sequence[NDArray[np.float32]], NGrams | None, BeamConfig], list[Decoded]]
 
 
-def _best_path(
-    log_probs: Sequence[NDArray[np.float32]], _model: LanguageModel | None, _config: BeamConfig
-) -> list[Decoded]:
+def _best_path(log_probs: Sequence[NDArray[np.float32]], _model: NGrams | None, _config: BeamConfig) -> list[Decoded]:
     decoded = []
     for line in log_probs:
         spans = best_path(line)
@@ -42,16 +39,9 @@ def _best_path(
     return decoded
 
 
-def likeliest(
-    log_probs: Sequence[NDArray[np.float32]], model: LanguageModel | None, config: BeamConfig
-) -> list[list[Hypothesis]]:
-    """The likeliest readings of each line, best first, by the search and all that is known of language."""
-    return ranked(beam_search(log_probs, model.ngrams if model else None, config), model, config)
-
-
-def _beam(log_probs: Sequence[NDArray[np.float32]], model: LanguageModel | None, config: BeamConfig) -> list[Decoded]:
+def _beam(log_probs: Sequence[NDArray[np.float32]], model: NGrams | None, config: BeamConfig) -> list[Decoded]:
     """The likeliest readings of each line, the first laid along its likeliest alignment."""
-    read = likeliest(log_probs, model, config)
+    read = beam_search(log_probs, model, config)
     laid = align_all(log_probs, [some[0].classes for some in read])
     return [Decoded(spans, some) for spans, some in zip(laid, read, strict=True)]
 
