@@ -15,7 +15,16 @@ import numpy as np
 from uncial.alphabet import Alphabet
 from uncial.bundle import Bundle
 from uncial.config import choose, from_dict
-from uncial.decoders import DECODERS, BeamConfig, Decoded, Hypothesis, align, bonuses, text_log_probs
+from uncial.decoders import (
+    DECODERS,
+    BeamConfig,
+    Decoded,
+    Hypothesis,
+    align,
+    bonuses,
+    fewest_errors_first,
+    text_log_probs,
+)
 from uncial.errors import ConfigError
 from uncial.ngram import EDGE, NGrams
 from uncial.ngram_adapt import knowing
@@ -161,7 +170,7 @@ def weighed(views: Sequence[LogProbs], found: Sequence[Decoded], model: NGrams |
         score += config.weight * language_scores(model, texts)
     score[seen[0] < INFEASIBLE] = -np.inf  # it could not be laid along the line
     order = [int(n) for n in np.argsort(-score, kind="stable") if np.isfinite(score[n])]
-    readings = [Hypothesis(texts[n], float(score[n])) for n in order]
+    readings = fewest_errors_first([Hypothesis(texts[n], float(score[n])) for n in order])
     return Decoded(align(views[0], readings[0].classes), readings)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from uncial.bundle import Bundle, add_decoding
 from uncial.config import from_dict
-from uncial.decoders import DECODERS, BeamConfig, DecodedSpan, beam_search, best_path
+from uncial.decoders import DECODERS, BeamConfig, DecodedSpan, beam_readings, best_path
 from uncial.errors import BundleError, GroundTruthError, ImageError
 from uncial.lineimage import line_image
 from uncial.metrics import count_edits, pooled
@@ -185,7 +185,7 @@ def tried(lines: Sequence[KnownLine], model: NGrams | None, beam: BeamConfig | N
         if beam is None:
             read += [[span.class_ for span in best_path(line)] for line in some]
         else:
-            read += [readings[0].classes for readings in beam_search(some, model, beam)]
+            read += [readings[0].classes for readings in beam_readings(some, model, beam)]
     milliseconds = (time.process_time() - started) / len(lines) * 1e3
     edits = pooled(count_edits(classes, list(found)) for (classes, _), found in zip(ordered, read, strict=True))
     return Trial(beam, edits.error_rate, milliseconds)

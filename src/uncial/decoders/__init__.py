@@ -3,8 +3,9 @@
 from uncial.decoders.align import align, steps_needed
 from uncial.decoders.beam import BeamConfig, Hypothesis, beam_search, bonuses
 from uncial.decoders.best_path import best_path
-from uncial.decoders.reading import DECODERS, Decoded, Decoder
+from uncial.decoders.reading import DECODERS, Decoded, Decoder, beam_readings
 from uncial.decoders.rescore import text_log_probs
+from uncial.decoders.risk import fewest_errors_first
 from uncial.decoders.spans import DecodedSpan
 
 __all__ = [
@@ -15,9 +16,11 @@ __all__ = [
     "Decoder",
     "Hypothesis",
     "align",
+    "beam_readings",
     "beam_search",
     "best_path",
     "bonuses",
+    "fewest_errors_first",
     "steps_needed",
     "text_log_probs",
 ]

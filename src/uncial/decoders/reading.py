@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from uncial.decoders.align import align_all
 from uncial.decoders.beam import BeamConfig, Hypothesis, beam_search
 from uncial.decoders.best_path import best_path
+from uncial.decoders.risk import fewest_errors_first
 from uncial.decoders.spans import DecodedSpan
 from uncial.ngram import NGrams
 
@@ -18,8 +19,8 @@ class Decoded:
     """What a line was decoded to.
 
     Attributes:
-        spans: of the likeliest reading.
-        readings: that one and the runners-up, best first.
+        spans: of the reading that is taken.
+        readings: that one, which has the fewest expected errors, and the others, likeliest first.
     """
 
     spans: list[DecodedSpan]
@@ -39,9 +40,16 @@ def _best_path(log_probs: Sequence[NDArray[np.float32]], _model: NGrams | None, 
     return decoded
 
 
+def beam_readings(
+    log_probs: Sequence[NDArray[np.float32]], model: NGrams | None, config: BeamConfig
+) -> list[list[Hypothesis]]:
+    """What the beam search finds in each line: the reading with the fewest expected errors, then the likeliest."""
+    return [fewest_errors_first(found) for found in beam_search(log_probs, model, config)]
+
+
 def _beam(log_probs: Sequence[NDArray[np.float32]], model: NGrams | None, config: BeamConfig) -> list[Decoded]:
-    """The likeliest readings of each line, the first laid along its likeliest alignment."""
-    read = beam_search(log_probs, model, config)
+    """The readings of each line, the first laid along its likeliest alignment."""
+    read = beam_readings(log_probs, model, config)
     laid = align_all(log_probs, [some[0].classes for some in read])
     return [Decoded(spans, some) for spans, some in zip(laid, read, strict=True)]
 
