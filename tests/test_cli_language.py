@@ -138,19 +138,31 @@ def test_a_language_model_of_other_graphemes_is_refused(prose: Path, bundle: Bun
 def test_tuning_writes_what_it_found_and_tells_how_it_does(
     bundle: Bundle, prose: Path, drawn_lines: Sequence[DrawnLine], tmp_path: Path
 ) -> None:
-    data = write_pairs(tmp_path / "letters" / "val", drawn_lines, repeat=6).parent
+    data = write_pairs(tmp_path / "letters" / "val", drawn_lines, repeat=12).parent
     ran = uncial("tune", data, "-m", bundle.path)
     assert (ran.code, "uncial lm" in ran.told) == (6, True)
     assert uncial("lm", prose, "--into", bundle.path, "--order", 3).code == 0
-    ran = uncial("tune", data, "-m", bundle.path, "--lines", 16)
+    ran = uncial("tune", data, "-m", bundle.path, "--lines", 44)
     assert ran.code == 0, ran.told
     written = load_bundle(bundle.path)
     assert set(written.beam) == {"weight", "bonus", "prior", "width"}
     assert "confidence of a word, quality fast: temperature" in ran.out
     for scale in (written.calibration.line, written.calibration.word, written.calibration.fast_word):
         assert calibrated(0.9, *scale) > 0.95  # it reads without an error, so it may be surer than the network
-    assert "judged on 8 others" in ran.out
+    assert "judged on 22 others" in ran.out
     assert "best path" in ran.out
+
+
+def test_few_lines_change_no_calibration(
+    bundle: Bundle, prose: Path, drawn_lines: Sequence[DrawnLine], tmp_path: Path
+) -> None:
+    data = write_pairs(tmp_path / "letters" / "val", drawn_lines, repeat=2).parent
+    assert uncial("lm", prose, "--into", bundle.path, "--order", 3).code == 0
+    mine = Calibration((1.3, 0.2), (1.4, 0.1), (1.5, 0.0))
+    add_decoding(load_bundle(bundle.path), {}, mine)
+    ran = uncial("tune", data, "-m", bundle.path)
+    assert ran.code == 0, ran.told
+    assert load_bundle(bundle.path).calibration == mine
 
 
 def test_several_readings_are_told_in_json(bundle: Bundle, drawn_lines: Sequence[DrawnLine], tmp_path: Path) -> None:

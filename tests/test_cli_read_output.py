@@ -11,6 +11,9 @@ from conftest import TEXTS, DrawnLine
 from PIL import Image
 
 from uncial.bundle import Bundle
+from uncial.cli_options import Format
+from uncial.cli_read import format_for
+from uncial.errors import ConfigError
 
 Lines = Sequence[DrawnLine]
 
@@ -115,3 +118,40 @@ def test_standard_input_is_never_passed_over(folder: Path, tiny_bundle: Bundle, 
     assert uncial(*words, stdin=(folder / "line000.png").read_bytes()).code == 0
     ran = uncial(*words, stdin=(folder / "line001.png").read_bytes())
     assert ran.code == 3 and "stdin.txt: is there already" in ran.told
+
+
+@pytest.mark.parametrize(
+    ("name", "named", "begins"),
+    [
+        ("x.pdf", (), b"%PDF"),
+        ("x.json", (), b"["),
+        ("x.csv", (), b"page,"),
+        ("x.png", (), b"\x89PNG"),
+        ("x.tei.xml", (), b"<?xml"),
+        ("x.pdf", ("-f", "json"), b"["),
+        ("x.md", (), b""),
+    ],
+)
+def test_the_ending_of_a_file_tells_its_format(
+    name: str, named: tuple[str, ...], begins: bytes, tiny_bundle: Bundle, tmp_path: Path
+) -> None:
+    cv2.imwrite(str(tmp_path / "page.jpg"), written_sheet())
+    ran = uncial("read", tmp_path / "page.jpg", "-m", tiny_bundle.path, "-o", tmp_path / name, *named)
+    assert ran.code == 0, ran.told
+    written = (tmp_path / name).read_bytes()
+    assert written.startswith(begins) or (begins == b"[" and written.startswith(b"{"))
+
+
+def test_an_ending_of_several_formats_has_to_be_told(tmp_path: Path) -> None:
+    (tmp_path / "page.jpg").write_bytes(b"")
+    ran = uncial("read", tmp_path / "page.jpg", "-o", tmp_path / "x.xml")
+    assert (ran.code, "x.xml: may be page, alto; say which with -f" in ran.told) == (2, True)
+
+
+def test_what_is_no_text_does_not_go_to_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    for name in (Format.pdf, Format.png):
+        with pytest.raises(ConfigError, match=f"-f {name}: is no text.*-o"):
+            format_for(name, None)
+    assert format_for(None, None) == Format.text
+    assert format_for(Format.pdf, "x.pdf") == Format.pdf

@@ -96,7 +96,9 @@ def test_resuming_without_a_checkpoint_is_told(folder: Path, tmp_path: Path) -> 
         (("--set", "learning_rate"), "key=value"),
         (("--set", "network.recurrent=transformer"), "lstm"),
         (("--minutes", "1", "--epochs", "2"), "one budget"),
-        (("--epochs", "0"), "budget"),
+        (("--epochs", "0"), "--epochs 0: a budget is above 0"),
+        (("--minutes", "0"), "--minutes 0: a budget is above 0"),
+        (("--minutes", "nan"), "--minutes nan: a budget is above 0"),
         (("--config", "none.toml"), "no such file"),
     ],
 )

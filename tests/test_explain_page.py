@@ -123,12 +123,18 @@ def test_the_command_writes_a_page_or_json(
     assert (again.code, "--force" in again.told) == (8, True)
 
 
-def test_that_a_picture_shows_a_page_is_told(tiny_bundle: Bundle, tmp_path: Path) -> None:
+def test_a_page_is_not_explained_and_a_few_lines_are_told(
+    tiny_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import cv2
 
     cv2.imwrite(str(tmp_path / "page.png"), written_sheet())
-    ran = uncial("explain", tmp_path / "page.png", "-m", tiny_bundle.path, "-o", tmp_path / "explain.html")
+    command = ("explain", tmp_path / "page.png", "-m", tiny_bundle.path, "-o", tmp_path / "explain.html")
+    ran = uncial(*command)
     assert (ran.code, "page.png: it seems to show a page of 3 lines; cut out the one" in ran.told) == (0, True)
+    monkeypatch.setattr("uncial.cli_explain.MOST_FOUND", 2)
+    ran = uncial(*command, "--force")
+    assert (ran.code, "page.png: it seems to show a page of 3 lines; cut out the one" in ran.told) == (4, True)
 
 
 def test_the_page_tells_step_by_step_what_the_decoder_changed(explanation: Explanation) -> None:

@@ -118,7 +118,8 @@ def scans_of(names: Iterable[str], only: int | None = None) -> Iterator[Scan | F
         if name == STDIN:
             yield from open_scans(sys.stdin.buffer.read(), "standard input")
         elif is_folder(Path(name)):
-            yield Failure(name, f"{name}: the folder holds no images ({', '.join(SUFFIXES)}); name one that does")
+            cure = "name one that does, or PAGE and ALTO files by themselves"
+            yield Failure(name, f"{name}: the folder holds no images ({', '.join(SUFFIXES)}); {cure}")
         elif name.lower().endswith(".xml"):
             yield marked_scan(Path(name), name)
         else:

@@ -8,11 +8,15 @@ import typer
 
 from uncial.cli_options import Force, HowWell, Model, Quality, check_place, write_whole
 from uncial.cli_output import tell
+from uncial.errors import ImageError
 
 if TYPE_CHECKING:
     from uncial.explanation import Explanation
     from uncial.image_file import Gray
     from uncial.recognizer import Recognizer
+
+
+MOST_FOUND = 3  # lines in a picture that may be of one
 
 
 class Form(StrEnum):
@@ -46,7 +50,7 @@ def explain(
     check_place(out, [str(image)], force=force)
     recognizer = Recognizer.load(model, quality=quality, backend="torch")
     gray = load_image(image, str(image))
-    tell(notes_on(recognizer, gray, image))
+    check_one_line(recognizer, gray, image)
     about = {"Image": image.name, "Model": recognizer.bundle.path.name}
     explanation = replace(explain_line(recognizer, gray), about=about)
     write_whole(out, written(explanation, format_))
@@ -62,10 +66,16 @@ def written(explanation: "Explanation", format_: Form) -> str:
     return render(explanation) if format_ is Form.html else json.dumps(explanation.to_dict(), ensure_ascii=False)
 
 
-def notes_on(recognizer: "Recognizer", gray: "Gray", image: Path) -> list[str]:
-    """What speaks against a picture showing one line."""
+def check_one_line(recognizer: "Recognizer", gray: "Gray", image: Path) -> None:
+    """See that a picture shows one line; of two or three found in it, it is only told, for they may be strokes of one.
+
+    Raises:
+        ImageError: it shows a page.
+    """
     from uncial.layout import is_strip
 
     lines = 1 if is_strip(gray) else len(recognizer.find_lines(gray).lines)
     told = f"{image}: it seems to show a page of {lines} lines; cut out the one that is meant"
-    return [told] if lines > 1 else []
+    if lines > MOST_FOUND:
+        raise ImageError(told)
+    tell([told] if lines > 1 else [])

@@ -31,6 +31,7 @@ from uncial.errors import ConfigError, GroundTruthError, ImageError
 if TYPE_CHECKING:
     from uncial.archive import Result
 
+BINARY = (Format.pdf, Format.png)
 SOME_UNREAD = 3  # exit code: some of several scans could not be read
 
 
@@ -47,8 +48,15 @@ def read(
         Shows, typer.Option("--as", help="What an image shows; auto looks. A word is read without spaces.")
     ] = Shows.auto,
     format_: Annotated[
-        Format, typer.Option("--format", "-f", help="JSON adds confidence, and place and runners-up of each grapheme.")
-    ] = Format.text,
+        Format | None,
+        typer.Option(
+            "--format",
+            "-f",
+            help="JSON adds confidence, and place and runners-up of each grapheme. Without it: as the ending of -o "
+            "tells, else text.",
+            show_default=False,
+        ),
+    ] = None,
     model: Model = None,
     quality: HowWell = Quality.auto,
     decoder: HowDecoded = None,
@@ -100,7 +108,8 @@ def read(
     from uncial.formats import FORMATS
     from uncial.together import portions, processes_for, read_all
 
-    names, unread, how = names_in(images, out, force=force, resume=resume), list[str](), quality_for(quality, decoder)
+    format_, how, unread = format_for(format_, out), quality_for(quality, decoder), list[str]()
+    names = names_in(images, out, force=force, resume=resume)
     task = Task(format_, shows, rotate, model, how, n_best, backend, read_words(words), cut_off, layout)
     left, kept = left_to_read(names, out, FORMATS[format_].suffix, force=force, resume=resume)
     work = portions(left)
@@ -110,6 +119,26 @@ def read(
         put(results, format_, out, unread, names, several=len(first) > 1, force=force)
     if unread:
         raise typer.Exit(SOME_UNREAD)
+
+
+def format_for(named: Format | None, out: str | None) -> Format:
+    """The format that is named, else that of the file's ending.
+
+    Raises:
+        ConfigError: the ending is that of several formats, or what is no text would go to a terminal.
+    """
+    from uncial.formats import FORMATS
+
+    ending = "".join(Path(out).suffixes[-2:]).lower() if out and not names_folder(out) else ""
+    suffixes = {name: format_.suffix for name, format_ in FORMATS.items()} | {"png": ".png"}
+    longest = max((suffix for suffix in suffixes.values() if ending.endswith(suffix)), key=len, default=None)
+    meant = [name for name, suffix in suffixes.items() if suffix == longest]
+    if named is None and len(meant) > 1:
+        raise ConfigError(f"{out}: may be {', '.join(meant)}; say which with -f")
+    format_ = named or Format(meant[0] if meant else "text")
+    if format_ in BINARY and out is None and sys.stdout.isatty():
+        raise ConfigError(f"-f {format_}: is no text to be shown; name a file with -o")
+    return format_
 
 
 def names_in(images: list[str], out: str | None, *, force: bool, resume: bool) -> list[str]:

@@ -68,7 +68,7 @@ def train(
     check_bundles(out, (start, teacher), resume=resume)  # what is quickly told, since reading the lines may take long
     training_settings(config, settings or (), minutes, epochs, recipe or "standard")
     samples, drawn = read_samples(data), read_samples(synthetic) if synthetic else []
-    recipe = recipe_for(recipe, samples, start)
+    recipe = recipe_for(recipe, samples, start, budgeted=minutes is not None or epochs is not None)
     chosen, changes = training_settings(config, settings or (), minutes, epochs, recipe)
     how: dict[str, Any] = {"synthetic": drawn, "start": start, "teacher": teacher, "changes": changes}
     with telling_what_is_kept(out), TrainingScreen() as watch:
@@ -119,17 +119,26 @@ def training_settings(
     from uncial.recipes import with_recipe
     from uncial.train_config import TrainConfig
 
-    if minutes is not None and epochs is not None:
-        raise ConfigError("--minutes and --epochs: a training has one budget; leave one of them out")
     values = merge(with_recipe(recipe, read_toml(config) if config else {}), settings)
-    budget: dict[str, Any] = {}
-    if minutes is not None:
-        budget = {"minutes": minutes}
-    elif epochs is not None:
-        budget = {"minutes": 0.0, "epochs": epochs}
-    return from_dict(TrainConfig, values | budget), {
+    return from_dict(TrainConfig, values | budget_of(minutes, epochs)), {
         table: values.get(table, {}) for table in ("network", "line_image")
     }
+
+
+def budget_of(minutes: float | None, epochs: int | None) -> dict[str, Any]:
+    """The settings of the budget that was named, if one was.
+
+    Raises:
+        ConfigError: two were, or one that is not above 0.
+    """
+    if minutes is not None and epochs is not None:
+        raise ConfigError("--minutes and --epochs: a training has one budget; leave one of them out")
+    for name, amount in (("minutes", minutes), ("epochs", epochs)):
+        if amount is not None and not amount > 0:
+            raise ConfigError(f"--{name} {amount:g}: a budget is above 0; leave it out for that of the recipe")
+    if epochs is not None:
+        return {"minutes": 0.0, "epochs": epochs}
+    return {} if minutes is None else {"minutes": minutes}
 
 
 def check_recipe(named: str | None, start: Path | None) -> None:
@@ -142,8 +151,8 @@ def check_recipe(named: str | None, start: Path | None) -> None:
         raise ConfigError("--recipe small: makes a small network from nothing; leave out --from, or name standard")
 
 
-def recipe_for(named: str | None, samples: "Sequence[Sample]", start: Path | None) -> str:
-    """The recipe that is named, else the one that fits; that for few lines is told."""
+def recipe_for(named: str | None, samples: "Sequence[Sample]", start: Path | None, *, budgeted: bool = False) -> str:
+    """The recipe that is named, else the one that fits; that for few lines is told, and its budget if none is given."""
     from uncial.recipes import FEW, with_recipe
     from uncial.screen import show_note
     from uncial.sources import split_of
@@ -155,5 +164,6 @@ def recipe_for(named: str | None, samples: "Sequence[Sample]", start: Path | Non
         return "standard"
     budget = with_recipe("new-hand", {})["minutes"]
     show_note(f"{lines:,} lines: learning by the recipe new-hand, made for few; for the usual one, --recipe standard")
-    show_note(f"without --minutes or --epochs it learns for {budget:g} minutes")
+    if not budgeted:
+        show_note(f"without --minutes or --epochs it learns for {budget:g} minutes")
     return "new-hand"

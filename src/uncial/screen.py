@@ -33,6 +33,7 @@ TELL_SECONDS = 60.0  # between lines of progress, where there is no terminal to 
 DOCUMENTS = 10  # told on the screen; the JSON and the report have all
 CONFUSIONS = 8
 LISTED = 5  # of what may be many
+LEFT_TO_JSON = "with --json"
 
 
 def console(stream: TextIO | None = None) -> Console:
@@ -229,35 +230,32 @@ def bundle_facts(bundle: "Bundle") -> dict[str, Any]:
 
 
 def show_bundle(bundle: "Bundle") -> None:
-    """A bundle's facts as a table."""
+    """A bundle's facts as a table, as many as a screen holds."""
     facts = bundle_facts(bundle)
-    if held_out := facts["provenance"].get("held_out"):
-        facts["provenance"] = facts["provenance"] | {"held_out": f"{len(held_out):,} lines; --json names them"}
     table = Table("", "", show_header=False, box=None, pad_edge=False)
     table.add_row("bundle", facts["bundle"])
     table.add_row("size", f"{facts['megabytes']} MB")
     table.add_row(
         "alphabet", f"{len(facts['alphabet'])} graphemes: {' '.join(g.replace(' ', '␣') for g in facts['alphabet'])}"
     )
-    for name in ("provenance", "network", "line_image"):
-        for key, value in _flat(facts[name]):
-            table.add_row(f"{name}: {key}" if name != "provenance" else key, value)
+    for name in ("network", "line_image"):
+        table.add_row(name, ", ".join(f"{key} {_brief(value)}" for key, value in facts[name].items()))
+    for key, value in facts["provenance"].items():
+        table.add_row(key, LEFT_TO_JSON if key in ("training", "held_out") else _brief(value))
     console().print(table)
 
 
-def _flat(values: dict[str, Any], above: str = "") -> list[tuple[str, str]]:
-    """Nested values as (dotted name, text) pairs."""
-    rows: list[tuple[str, str]] = []
-    for key, value in values.items():
-        name = f"{above}{key}"
-        if isinstance(value, dict):
-            rows += _flat(value, f"{name}.")
-        elif isinstance(value, list) and value and isinstance(value[0], dict):
-            for number, item in enumerate(value, start=1):
-                rows += _flat(item, f"{name}.{number}.")
-        else:
-            rows.append((name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
-    return rows
+def _brief(value: Any) -> str:
+    """A fact in a few words: of a list the names, of a text its licence, if it tells one, or else its first line."""
+    if isinstance(value, dict):
+        return "\n".join(f"{key}: {_brief(below)}" for key, below in value.items())
+    if isinstance(value, list):
+        return ", ".join(x.get("name", "…") if isinstance(x, dict) else str(x) for x in value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    lines = str(value).splitlines() or [""]
+    licence = next((line for line in lines if line.startswith("licence: ")), None)
+    return licence or (f"{lines[0]} …" if len(lines) > 1 else lines[0])
 
 
 def show_note(note: str) -> None:

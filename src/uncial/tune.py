@@ -40,6 +40,7 @@ PRIORS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 WIDTHS = (4, 8, 16)
 TOLERATED = 1.02  # a narrower beam may have so many times the errors of the best
 LINES_AT_ONCE = 64
+LEAST_TOLD = 20  # lines, or words, on either side; fewer do not tell one calibration from another
 
 Progress = Callable[[int, int], None]
 KnownLine = tuple[list[int], LogProbs]  # classes of the ground truth, and what the network gives
@@ -146,12 +147,15 @@ def weigh(lines: Sequence[KnownLine], model: NGrams, was: BeamConfig, calibratio
 
 
 def _scaled(choosing: Sequence[Told], judging: Sequence[Told], was: Scale) -> tuple[Scale, tuple[float, float]]:
-    """The scale that fits some lines or words, or `was` if that fits the others better; the others' errors by both."""
+    """The scale that fits some lines or words, or `was` if that fits the others better; the others' errors by both.
+
+    Of less than `LEAST_TOLD` nothing can be told, and `was` stays.
+    """
 
     def off(scale: Scale) -> float:
         return calibration_error(bins_of([(calibrated(how, *scale), edits) for how, edits in judging]))
 
-    taken = min((fit(choosing), was), key=off) if choosing and judging else was
+    taken = min((fit(choosing), was), key=off) if min(len(choosing), len(judging)) >= LEAST_TOLD else was
     return taken, (off(was), off(taken))
 
 
