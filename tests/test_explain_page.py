@@ -20,6 +20,8 @@ from conftest import DrawnLine
 
 from uncial.architecture import CRNNConfig
 from uncial.bundle import Bundle
+from uncial.cli_explain import read_otherwise
+from uncial.cli_options import Quality
 from uncial.explain import explain
 from uncial.explain_page import render, shown_classes
 from uncial.explanation import Explanation, Readings
@@ -121,6 +123,15 @@ def test_the_command_writes_a_page_or_json(
     assert (tmp_path / "explain.json").read_text(encoding="utf-8").startswith("{")
     again = uncial("explain", image, "-m", tiny_bundle.path, "-o", tmp_path / "explain.json")
     assert (again.code, "--force" in again.told) == (8, True)
+
+
+def test_what_reading_makes_of_the_line_otherwise_is_told(
+    tiny_bundle: Bundle, drawn_lines: tuple[DrawnLine, ...]
+) -> None:
+    gray = drawn_lines[3].image
+    assert read_otherwise(tiny_bundle.path, Quality.auto, gray, "no news") == []
+    (told,) = read_otherwise(tiny_bundle.path, Quality.auto, gray, "no new")
+    assert "reads 'no news'; what is explained" in told
 
 
 def test_a_page_is_not_explained_and_a_few_lines_are_told(

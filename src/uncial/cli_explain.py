@@ -54,6 +54,7 @@ def explain(
     about = {"Image": image.name, "Model": recognizer.bundle.path.name}
     explanation = replace(explain_line(recognizer, gray), about=about)
     write_whole(out, written(explanation, format_))
+    tell(read_otherwise(model, quality, gray, explanation.transcript.text))
     print(f"{out}: {explanation.transcript.text}")
 
 
@@ -64,6 +65,15 @@ def written(explanation: "Explanation", format_: Form) -> str:
     from uncial.explain_page import render
 
     return render(explanation) if format_ is Form.html else json.dumps(explanation.to_dict(), ensure_ascii=False)
+
+
+def read_otherwise(model: Path | None, quality: Quality, gray: "Gray", text: str) -> list[str]:
+    """What `uncial read` makes of a line, if that is another text: an explanation follows the network in fp32."""
+    from uncial.recognizer import Recognizer
+
+    usual = Recognizer.load(model, quality=quality).read_line(gray).text
+    told = f"uncial read, whose network runs in int8, reads {usual!r}; what is explained is the network in fp32"
+    return [told] if usual != text else []
 
 
 def check_one_line(recognizer: "Recognizer", gray: "Gray", image: Path) -> None:
