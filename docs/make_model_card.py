@@ -229,7 +229,6 @@ SMALL_COMMAND = """torchrun --nproc-per-node 2 -m uncial train DATA/*.zip -o les
         --synthetic synth-7.zip --set synthetic_share=0.2 --set easy_skipped=0.5 --set threads=1 --set rarest=3 \\
         --set batch_lines=8 --set learning_rate=1.5e-3 --set warmup=0.04 --set augment.strength=0.6 \\
         --set narrow_first=0 --set adapt_language=false
-    python tools/quantise.py small DATA/*.zip --lines 3600
     uncial tune DATA/{hooker_en,copiste_fr,poilus_fr,peraire_fr,cremma19_fr,cremma20_fr}.zip -m small --lines 1000"""
 
 
