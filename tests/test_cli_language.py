@@ -98,6 +98,14 @@ def test_a_file_is_as_large_as_is_allowed(prose: Path, bundle: Bundle, tmp_path:
     assert (ran.code, "too small" in ran.told) == (2, True)
 
 
+def test_a_text_that_fits_is_told_of_a_few_times(prose: Path, bundle: Bundle, tmp_path: Path) -> None:
+    ran = uncial("lm", prose, "-o", tmp_path / "all.safetensors", "--alphabet-of", bundle.path)
+    told = [line for line in ran.told.splitlines() if line.startswith("n-grams that bring")]
+    assert 1 < len(told) <= 8
+    counts = [line.partition(": ")[2] for line in told]
+    assert len(set(counts)) >= len(told) - 1
+
+
 def test_arpa_out_and_in_again_gives_the_same_file(prose: Path, bundle: Bundle, tmp_path: Path) -> None:
     first, arpa, again = tmp_path / "a.safetensors", tmp_path / "a.arpa", tmp_path / "b.safetensors"
     assert uncial("lm", prose, "-o", first, "--alphabet-of", bundle.path).code == 0

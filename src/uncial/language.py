@@ -225,8 +225,9 @@ def pruned(counts: Counts, graphemes: tuple[str, ...], most_bytes: int, note: No
         if size > most_bytes:
             lowest = least
         else:
+            all_found = best is not None and len(best.class_) == len(model.class_)  # less does not find more
             best, highest = model, least
-            if size >= FULL * most_bytes:
+            if all_found or size >= FULL * most_bytes:
                 break
     if best is None:
         raise ConfigError(f"--max-bytes {most_bytes:,} is too small for any model of this alphabet; allow 100,000")
