@@ -51,8 +51,8 @@ def explain(
     recognizer = Recognizer.load(model, quality=quality, backend="torch")
     gray = load_image(image, str(image))
     check_one_line(recognizer, gray, image)
-    about = {"Image": image.name, "Model": recognizer.bundle.path.name}
-    explanation = replace(explain_line(recognizer, gray), about=about)
+    found = explain_line(recognizer, gray)
+    explanation = replace(found, about={"Image": image.name, "Model": recognizer.bundle.path.name})
     write_whole(out, written(explanation, format_))
     tell(read_otherwise(model, quality, gray, explanation.transcript.text))
     print(f"{out}: {explanation.transcript.text}")
@@ -77,7 +77,9 @@ def read_otherwise(model: Path | None, quality: Quality, gray: "Gray", text: str
 
 
 def check_one_line(recognizer: "Recognizer", gray: "Gray", image: Path) -> None:
-    """See that a picture shows one line; of two or three found in it, it is only told, for they may be strokes of one.
+    """See that a picture shows one line, and tell that the work begins.
+
+    Of two or three lines found in it, it is only told, for they may be strokes of one.
 
     Raises:
         ImageError: it shows a page.
@@ -89,3 +91,4 @@ def check_one_line(recognizer: "Recognizer", gray: "Gray", image: Path) -> None:
     if lines > MOST_FOUND:
         raise ImageError(told)
     tell([told] if lines > 1 else [])
+    tell([f"{image}: hiding parts of it again and again, to see what each letter hangs on; this takes a while"])
