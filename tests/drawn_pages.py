@@ -16,6 +16,18 @@ WIDTH, HEIGHT = 900, 700
 # to spreadsheets and to HTML.
 ODD = "aé ſœæ—’<&>\"';{}\t\n\r\x00\x07\x1f\x85\u2028\ud800\ufffe\ufeffq\u0303 \xa0ع漢👩‍🚀=,"
 texts = st.text(st.sampled_from(ODD) | st.characters(), max_size=12)
+# A line that lies across the page's edge: its word is taller than what is left of its box is wide.
+AT_THE_EDGE = Line(
+    "l",
+    ((-1.0, 42.0), (16.551651237807455, 32.411489227915936)),
+    (
+        (-21.13587262137653, 5.141532400604348),
+        (-3.5842213835690764, -4.446978371479716),
+        (25.18131093268311, 48.20797534194264),
+        (7.629659694875656, 57.796486114026706),
+    ),
+    Transcript("0", 0.875),
+)
 
 
 def spans_of(text: str, left: float, width: float) -> tuple[GraphemeSpan, ...]:

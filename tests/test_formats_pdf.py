@@ -10,8 +10,8 @@ import numpy as np
 import pikepdf
 import pypdfium2 as pdfium
 import pytest
-from drawn_pages import HEIGHT, WIDTH, boundary_box, line_at, lines, page_of, scan_of, usual_page
-from hypothesis import given, settings
+from drawn_pages import AT_THE_EDGE, HEIGHT, WIDTH, boundary_box, line_at, lines, page_of, scan_of, usual_page
+from hypothesis import example, given, settings
 from opened_pdfs import assert_words_lie_in_their_lines, picture_of, text_in, words_in
 from PIL import Image
 
@@ -60,6 +60,7 @@ def test_every_word_is_found_inside_its_line() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(lines())
+@example(AT_THE_EDGE)
 def test_whatever_was_read_wherever_it_stands_becomes_a_pdf(line: Line) -> None:
     page = page_of([[line]])
     left, top, right, bottom = boundary_box(line)

@@ -187,6 +187,8 @@ def _rectangle(outline: Points, within: Box) -> tuple[Point, Point, Point]:
 
 def _clipped(ends: Any, low: Any, high: Any) -> Any:
     """The part of a segment, float (2, 2), within a box; None where there is none (Liang and Barsky 1984)."""
+    if (low > high).any():  # what has been taken from either side of the box was more than it is wide
+        return None
     begin, end = 0.0, 1.0
     for axis in (0, 1):
         start, step = ends[0][axis], ends[1][axis] - ends[0][axis]
