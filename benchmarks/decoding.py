@@ -16,8 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from uncial.bundle import load_bundle
-from uncial.decoders import best_path
-from uncial.decoders.beam import BeamConfig, beam_search
+from uncial.decoders import BeamConfig, beam_readings, best_path
 from uncial.errors import ImageError
 from uncial.lineimage import line_image
 from uncial.metrics import EditCounts, count_edits
@@ -81,7 +80,7 @@ def best_paths(log_probs):
 
 
 def beam(model, config):
-    return lambda log_probs: [readings[0].classes for readings in beam_search(log_probs, model, config)]
+    return lambda log_probs: [readings[0].classes for readings in beam_readings(log_probs, model, config)]
 
 
 def main():

@@ -21,11 +21,11 @@ from conftest import DrawnLine
 from uncial.architecture import CRNNConfig
 from uncial.bundle import Bundle
 from uncial.cli_explain import read_otherwise
-from uncial.cli_options import Quality
 from uncial.explain import explain
 from uncial.explain_page import render, shown_classes
 from uncial.explanation import Explanation, Readings
 from uncial.nn.crnn import CRNN
+from uncial.recognizer import Recognizer
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
@@ -128,9 +128,9 @@ def test_the_command_writes_a_page_or_json(
 def test_what_reading_makes_of_the_line_otherwise_is_told(
     tiny_bundle: Bundle, drawn_lines: tuple[DrawnLine, ...]
 ) -> None:
-    gray = drawn_lines[3].image
-    assert read_otherwise(tiny_bundle.path, Quality.auto, gray, "no news") == []
-    (told,) = read_otherwise(tiny_bundle.path, Quality.auto, gray, "no new")
+    gray, recognizer = drawn_lines[3].image, Recognizer.load(tiny_bundle.path, backend="torch")
+    assert read_otherwise(recognizer, gray, "no news") == []
+    (told,) = read_otherwise(recognizer, gray, "no new")
     assert "reads 'no news'; what is explained" in told
 
 

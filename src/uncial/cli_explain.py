@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 MOST_FOUND = 3  # lines in a picture that may be of one
+AT_WORK = "hiding parts of it again and again, to see what each letter hangs on; this takes a while"
 
 
 class Form(StrEnum):
@@ -50,11 +51,11 @@ def explain(
     check_place(out, [str(image)], force=force)
     recognizer = Recognizer.load(model, quality=quality, backend="torch")
     gray = load_image(image, str(image))
-    check_one_line(recognizer, gray, image)
+    tell([*notes_on(recognizer, gray, image), f"{image}: {AT_WORK}"])
     found = explain_line(recognizer, gray)
     explanation = replace(found, about={"Image": image.name, "Model": recognizer.bundle.path.name})
     write_whole(out, written(explanation, format_))
-    tell(read_otherwise(model, quality, gray, explanation.transcript.text))
+    tell(read_otherwise(recognizer, gray, explanation.transcript.text))
     print(f"{out}: {explanation.transcript.text}")
 
 
@@ -67,19 +68,18 @@ def written(explanation: "Explanation", format_: Form) -> str:
     return render(explanation) if format_ is Form.html else json.dumps(explanation.to_dict(), ensure_ascii=False)
 
 
-def read_otherwise(model: Path | None, quality: Quality, gray: "Gray", text: str) -> list[str]:
+def read_otherwise(explained: "Recognizer", gray: "Gray", text: str) -> list[str]:
     """What `uncial read` makes of a line, if that is another text: an explanation follows the network in fp32."""
     from uncial.recognizer import Recognizer
+    from uncial.runtime import Runtime
 
-    usual = Recognizer.load(model, quality=quality).read_line(gray).text
+    usual = Recognizer(explained.bundle, Runtime(explained.bundle), explained.quality).read_line(gray).text
     told = f"uncial read, whose network runs in int8, reads {usual!r}; what is explained is the network in fp32"
     return [told] if usual != text else []
 
 
-def check_one_line(recognizer: "Recognizer", gray: "Gray", image: Path) -> None:
-    """See that a picture shows one line, and tell that the work begins.
-
-    Of two or three lines found in it, it is only told, for they may be strokes of one.
+def notes_on(recognizer: "Recognizer", gray: "Gray", image: Path) -> list[str]:
+    """What speaks against a picture showing one line: two or three that are found in it may be strokes of one.
 
     Raises:
         ImageError: it shows a page.
@@ -90,5 +90,4 @@ def check_one_line(recognizer: "Recognizer", gray: "Gray", image: Path) -> None:
     told = f"{image}: it seems to show a page of {lines} lines; cut out the one that is meant"
     if lines > MOST_FOUND:
         raise ImageError(told)
-    tell([told] if lines > 1 else [])
-    tell([f"{image}: hiding parts of it again and again, to see what each letter hangs on; this takes a while"])
+    return [told] if lines > 1 else []

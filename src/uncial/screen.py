@@ -33,7 +33,7 @@ TELL_SECONDS = 60.0  # between lines of progress, where there is no terminal to 
 DOCUMENTS = 10  # told on the screen; the JSON and the report have all
 CONFUSIONS = 8
 LISTED = 5  # of what may be many
-LEFT_TO_JSON = "with --json"
+LEFT_TO_JSON = {"training": "settings", "held_out": "lines"}  # of a bundle, more than a screen holds
 
 
 def console(stream: TextIO | None = None) -> Console:
@@ -241,7 +241,9 @@ def show_bundle(bundle: "Bundle") -> None:
     for name in ("network", "line_image"):
         table.add_row(name, ", ".join(f"{key} {_brief(value)}" for key, value in facts[name].items()))
     for key, value in facts["provenance"].items():
-        table.add_row(key, LEFT_TO_JSON if key in ("training", "held_out") else _brief(value))
+        table.add_row(
+            key, f"{len(value):,} {LEFT_TO_JSON[key]}; --json has them" if key in LEFT_TO_JSON else _brief(value)
+        )
     console().print(table)
 
 
