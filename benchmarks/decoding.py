@@ -107,8 +107,8 @@ def main():
         "best path": best_paths,
         "beam": beam(None, BeamConfig(0, 0)),
         "beam + LM": beam(model, BeamConfig(weight, bonus)),
-        "width 4": beam(model, BeamConfig(weight, bonus, 4, 4)),
-        "width 16": beam(model, BeamConfig(weight, bonus, 16)),
+        "width 4": beam(model, BeamConfig(weight, bonus, width=4, candidates=4)),
+        "width 16": beam(model, BeamConfig(weight, bonus, width=16)),
     }
     for name, decode in ways.items():
         cer, by_collection, milliseconds = judge(judging, decode, bundle.alphabet)
