@@ -49,7 +49,7 @@ def evaluate(
         Path | None, typer.Option("--lines", metavar="FILE", help="Write a TSV table of all lines as read, too.")
     ] = None,
 ) -> None:
-    """Measure how well a bundle reads lines whose text is known.
+    """Measure how well a bundle reads lines of known text.
 
     CER and WER are pooled over all lines and told as they stand and normalised, with 95 % intervals over pages.
     """

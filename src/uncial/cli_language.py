@@ -57,10 +57,10 @@ def lm(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the language model of --into, and -o.")] = False,
 ) -> None:
-    """Make a character language model, with which a bundle tells likely readings from unlikely ones.
+    """Make a character language model for a bundle.
 
-    A part of each text is held out; its perplexity tells how many graphemes the model wavers between. Afterwards
-    `uncial tune` finds how much the bundle should trust it.
+    With it the bundle tells likely readings from unlikely ones. A part of each text is held out; its perplexity
+    tells how many graphemes the model wavers between. Afterwards `uncial tune` finds how much it should be trusted.
     """
     from uncial import language, screen
     from uncial.bundle import load_bundle
@@ -128,7 +128,7 @@ def tune(
     model: Annotated[Path, typer.Option("--model", "-m", metavar="BUNDLE", help="Folder of the bundle.")],
     lines: Annotated[int, typer.Option(metavar="N", min=2, help="Validation lines taken, drawn at random.")] = 600,
 ) -> None:
-    """Find how much a bundle should trust its language model, and how sure it may say it is.
+    """Find how much a bundle should trust its language model.
 
     Weight, bonus, prior and width of the beam, and the calibration of confidences, are chosen on half of the lines of
     split val, judged on the other half, and written into the bundle where that is no worse than what it has.

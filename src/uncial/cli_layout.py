@@ -95,7 +95,10 @@ def evaluate_layout(
     incomplete: Incomplete = None,
     as_json: Json = False,
 ) -> None:
-    """Measure how well lines are found: baseline precision, recall and F1 (READ-BAD, Grüning et al. 2018)."""
+    """Measure how well lines are found on pages.
+
+    Baseline precision, recall and F1 (READ-BAD, Grüning et al. 2018).
+    """
     from uncial.evaluate_layout import evaluate_layout as run
     from uncial.screen_pages import show_layout_rates
     from uncial.sources.marked_pages import marked_pages
@@ -118,9 +121,10 @@ def evaluate_pages(
     backend: Backend = "auto",
     as_json: Json = False,
 ) -> None:
-    """Measure how well whole pages are read: CER of true lines, of found lines, and of the page in its order.
+    """Measure how well whole pages are read.
 
-    The last is told once more without what is read where nothing is marked, such as stamps.
+    CER of true lines, of found lines, and of the page in its order. The last is told once more without what is read
+    where nothing is marked, such as stamps.
     """
     from uncial.evaluate_pages import evaluate_pages as run
     from uncial.recognizer import Recognizer

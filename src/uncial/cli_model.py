@@ -9,7 +9,10 @@ from uncial.cli_options import Force, Json, Model, check_place, needs_extra
 
 
 def model(model: Model = None, as_json: Json = False) -> None:
-    """Show what a bundle is: data, licences, network, alphabet and results."""
+    """Show what a bundle is and was made of.
+
+    Its data, licences, network, alphabet and results.
+    """
     import json
 
     from uncial.bundle import load_bundle
@@ -27,7 +30,10 @@ def export(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The ONNX file to write.")],
     force: Force = False,
 ) -> None:
-    """Write a bundle's network as one ONNX file, and prove that it reads the same."""
+    """Write a bundle's network as ONNX, and prove it right.
+
+    One file, which is run and has to read the same.
+    """
     with needs_extra("train", "export", "onnx"):
         from uncial.export import export_onnx
     from uncial.bundle import load_bundle

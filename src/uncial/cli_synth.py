@@ -23,9 +23,9 @@ def synth(
     lines: Annotated[int, typer.Option(metavar="N", min=1, help="How many lines.")] = 10_000,
     seed: Annotated[int, typer.Option(metavar="S", min=0, help="Of all chance: the same gives the same lines.")] = 1,
 ) -> None:
-    """Draw lines of text in handwriting fonts, to train on beside real ones.
+    """Draw lines of text in handwriting fonts, to train on.
 
-    All lines are of split `train`. Mix them in with `uncial train … --synthetic X.zip`.
+    They stand beside real ones, all of split `train`: mix them in with `uncial train … --synthetic X.zip`.
     """
     from uncial import screen
 

@@ -54,7 +54,7 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that was stopped.")] = False,
 ) -> None:
-    """Train on ground truth and keep the best network as a bundle.
+    """Train on ground truth, and keep the best as a bundle.
 
     Learns from the lines of split `train` and chooses by those of split `val`; lines without a split are shared out
     by page. Checkpoint, log and list of left-out lines go into the folder BUNDLE.run.
