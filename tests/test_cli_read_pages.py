@@ -77,6 +77,13 @@ def test_every_command_on_pages_takes_the_layout_bundle_by_the_same_name(coarse:
         assert other[found] == (1 if found == "deleted" else 0) != shipped[found]
 
 
+def test_without_a_split_all_pages_are_evaluated_where_none_is_of_val() -> None:
+    ran, asked = (uncial("evaluate-layout", ROOT / "examples" / "pages", *more) for more in ((), ("--split", "all")))
+    assert (ran.code, ran.out) == (0, asked.out)
+    assert (ran.told, asked.told) == ("uncial: no page is of split val, so all pages are taken\n", "")
+    assert uncial("evaluate-layout", ROOT / "examples" / "pages", "--split", "val").code != 0
+
+
 def test_a_finder_that_takes_no_layout_bundle_is_told(coarse: Path) -> None:
     pages = ROOT / "examples" / "pages"
     ran = uncial("evaluate-layout", pages, "--split", "all", "--finder", "projection", "--layout", coarse)

@@ -12,6 +12,7 @@ from uncial.cli_options import Backend, Json, Layout, Model, Split, needs_extra,
 
 if TYPE_CHECKING:
     from uncial.document import Failure
+    from uncial.sources.marked_pages import MarkedPage
 
 Pages = Annotated[
     list[Path],
@@ -30,6 +31,11 @@ Incomplete = Annotated[
         help="Its marks leave out some of the writing; the others are told by themselves, too. May be repeated.",
         show_default=False,
     ),
+]
+
+PageSplit = Annotated[
+    Split | None,
+    typer.Option("--split", help="Which pages. Without it: val, or all if none is of val.", show_default=False),
 ]
 
 
@@ -87,11 +93,20 @@ def tell_left_out(pages: "Sequence[Failure]") -> None:
         print(f"  {page.id}: {page.reason}", file=sys.stderr)
 
 
+def split_among(pages: "Sequence[MarkedPage]", split: Split | None) -> str:
+    """The split that was asked for, or the usual one of these pages; tells where that is all."""
+    from uncial.sources.marked_pages import usual_split
+
+    if split is None and usual_split(pages) == "all":
+        print("uncial: no page is of split val, so all pages are taken", file=sys.stderr)
+    return split.value if split else usual_split(pages)
+
+
 def evaluate_layout(
     data: Pages,
     layout: Layout = None,
     finder: Annotated[str, typer.Option(metavar="NAME", help="Line finder: network or projection.")] = "network",
-    split: Annotated[Split, typer.Option(help="Which pages.")] = Split.val,
+    split: PageSplit = None,
     incomplete: Incomplete = None,
     as_json: Json = False,
 ) -> None:
@@ -103,7 +118,8 @@ def evaluate_layout(
     from uncial.screen_pages import show_layout_rates
     from uncial.sources.marked_pages import marked_pages
 
-    evaluation = run(marked_pages(data), finder=finder, bundle=layout, split=split.value)
+    pages = marked_pages(data)
+    evaluation = run(pages, finder=finder, bundle=layout, split=split_among(pages, split))
     found: dict[str, Any] = evaluation.plain(incomplete or ())
     tell_left_out(evaluation.left_out)
     if as_json:
@@ -116,7 +132,7 @@ def evaluate_pages(
     data: Pages,
     model: Model = None,
     layout: Layout = None,
-    split: Annotated[Split, typer.Option(help="Which pages.")] = Split.val,
+    split: PageSplit = None,
     incomplete: Incomplete = None,
     backend: Backend = "auto",
     as_json: Json = False,
@@ -134,7 +150,7 @@ def evaluate_pages(
 
     pages, recognizer = marked_pages(data), Recognizer.load(model, backend=backend, layout=layout)
     with reading_bar("pages") as progress:
-        evaluation = run(pages, recognizer, split=split.value, progress=progress)
+        evaluation = run(pages, recognizer, split=split_among(pages, split), progress=progress)
     tell_left_out(evaluation.left_out)
     found = evaluation.plain(incomplete or ())
     print(json.dumps(found, ensure_ascii=False, indent=1)) if as_json else show_page_rates(found)

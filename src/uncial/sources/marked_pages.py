@@ -108,6 +108,11 @@ def opened(
         progress(done, len(chosen))
 
 
+def usual_split(pages: Sequence[MarkedPage]) -> str:
+    """The split to evaluate where none was asked for: "val", or "all" where no page that can be used belongs to it."""
+    return "val" if any(page.split == "val" and not page.flaw for page in pages) else "all"
+
+
 class OfCollection(Protocol):
     """Something that knows which collection it belongs to."""
 
