@@ -81,8 +81,8 @@ def test_readings_of_several_views_are_weighed_as_the_beam_weighs_them():
     model, config = bigrams(), BeamConfig(weight=0.7, bonus=0.4, prior=0.9, **WIDE)
     log_probs = posteriors(5, 5, 3)
     [found] = beam_search([log_probs], model, config)
-    decoded = Decoded([], found)
-    again = weighed([log_probs, log_probs], [decoded, decoded], model, config).readings
+    look = log_probs, Decoded([], found)
+    again = weighed([(look, look)], model, config)[0].readings
     known = {reading.classes: reading.score for reading in found}
     assert again[0].classes == found[0].classes
     assert [r.score for r in again] == pytest.approx([known[r.classes] for r in again], abs=1e-2)

@@ -152,6 +152,15 @@ def test_converting_overwrites_nothing(folder: Path) -> None:
     assert "overwritten" in ran.told
 
 
+def test_lines_are_not_stored_in_a_folder_that_is_named_like_a_text_file(folder: Path, tmp_path: Path) -> None:
+    place = tmp_path / "lines.txt"
+    refused = uncial("data", "convert", folder, "-o", place)
+    assert (refused.out, refused.code, place.exists()) == ("", 2, False)
+    assert "not in .txt" in refused.told
+    assert uncial("data", "convert", folder, "-o", place, "--form", "pairs").code == 0
+    assert place.is_dir()
+
+
 def test_converting_lists_what_could_not_be_taken_along(folder: Path, tmp_path: Path) -> None:
     image_without_text(folder)
     ran = uncial("data", "convert", folder, "-o", tmp_path / "a.zip")

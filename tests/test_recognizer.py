@@ -8,11 +8,11 @@ from conftest import DrawnLine
 
 from uncial.alphabet import BLANK, Alphabet
 from uncial.bundle import Bundle, add_decoding, add_language_model, load_bundle
-from uncial.decoders import DecodedSpan
+from uncial.decoders import DecodedSpan, peak_posteriors
 from uncial.errors import BundleError, ConfigError, ImageError
 from uncial.ngram_estimate import Counts, estimate
 from uncial.ngram_file import to_bytes
-from uncial.recognizer import Recognizer, peak_posteriors
+from uncial.recognizer import Recognizer
 from uncial.reliability import Calibration, calibrated, confidence
 
 

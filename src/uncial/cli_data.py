@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from uncial.cli_options import Data, Form, Json, Split
-from uncial.errors import GroundTruthError
+from uncial.errors import ConfigError, GroundTruthError
 
 app = typer.Typer(no_args_is_help=True, help="Look at ground truth, and store it in another form.")
 FORM_OF = {".zip": Form.archive, ".parquet": Form.parquet}  # by the suffix of what is to be written
+FILES = (".csv", ".gz", ".json", ".jsonl", ".tar", ".tgz", ".tsv", ".txt", ".xml")  # nobody names a folder like these
 
 
 @app.command()
@@ -54,7 +55,18 @@ def convert(
     from uncial import ground_truth, screen
     from uncial.sources import read_samples
 
+    wanted = form or _form_of(out)
     samples = read_samples(data, split)
     with screen.reading_bar() as progress:
-        done = ground_truth.convert(samples, out, form or FORM_OF.get(out.suffix.lower(), Form.pairs), progress)
+        done = ground_truth.convert(samples, out, wanted, progress)
     screen.show_converted(done)
+
+
+def _form_of(out: Path) -> Form:
+    suffix = out.suffix.lower()
+    if suffix in FILES:
+        raise ConfigError(
+            f"{out}: lines are stored in a folder, in one .zip or in one .parquet file, not in {suffix}; name such a "
+            "place (a folder may have this name with --form pairs)"
+        )
+    return FORM_OF.get(suffix, Form.pairs)

@@ -114,8 +114,8 @@ class Quality(StrEnum):
 HowWell = Annotated[
     Quality,
     typer.Option(
-        help="fast: the network alone; balanced: with the bundle's language model; best: the same of two views of each "
-        "line, thrice the time; auto: balanced if there is a language model, else fast."
+        help="fast: the network alone; balanced: with the bundle's language model; best: the same of three views of "
+        "each line, thrice the time; auto: balanced if there is a language model, else fast."
     ),
 ]
 

@@ -1,13 +1,14 @@
 """Line images to readings, at one of three qualities: what is read how often, and what weighs the readings.
 
 - fast: the best path, no language model.
-- balanced: a beam search with the bundle's language model; a line of narrow letters is looked at a second time, wider,
-  and all readings found are weighed by both views.
-- best: every line is looked at twice, with a wide beam.
+- balanced: a beam search with the bundle's language model; a line whose letters are narrow is looked at a second time,
+  wider, and all readings found are weighed by both views.
+- best: every line is looked at three times, as it is and slanted to either side, with a wide beam.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import cv2
 import numpy as np
@@ -20,12 +21,13 @@ from uncial.decoders import (
     BeamConfig,
     Decoded,
     Hypothesis,
-    align,
+    align_all,
     bonuses,
     fewest_errors_first,
     text_log_probs,
 )
 from uncial.errors import ConfigError
+from uncial.lineimage import PAPER
 from uncial.ngram import EDGE, NGrams
 from uncial.ngram_adapt import knowing
 from uncial.ngram_file import load_ngrams
@@ -34,8 +36,33 @@ from uncial.runtime import LineImage, LogProbs, Runtime
 AUTO = "auto"  # balanced where the bundle has a language model, else fast
 WEIGHED = 8  # readings of each view; those behind hardly ever win
 DENSE = 0.1875  # of a line's height: where letters are narrower on average, the network is short of pixels
-WIDER = 1.25  # a second view of such a line; see docs/experiments.md
 INFEASIBLE = -1e20  # log-probability of a text that the time steps are too few for
+
+Look = tuple[LogProbs, Decoded]  # (T, C) natural-log posteriors of a view of a line, and what was decoded in them
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Another look at a line.
+
+    Attributes:
+        width: factor by which it is made wider, or narrower.
+        slant: pixels by which its top is moved to the right, for each of its height; half of that at either end may be
+            pushed out of the image, so no more than a line's margins hold.
+    """
+
+    width: float = 1.0
+    slant: float = 0.0
+
+    def of(self, line: LineImage) -> LineImage:
+        """The line image (H, W) as seen that way, (H, about W * width)."""
+        height, width = line.shape
+        if self.width != 1.0 and width:
+            line = cv2.resize(line, (max(1, round(self.width * width)), height)).astype(np.uint8)
+        if self.slant and width:
+            moved = np.array([[1, -self.slant, self.slant * (height - 1) / 2], [0, 1, 0]])
+            line = cv2.warpAffine(line, moved, line.shape[::-1], borderValue=PAPER).astype(np.uint8)
+        return line
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +71,22 @@ class Quality:
 
     Attributes:
         decoder: name in `decoders.DECODERS`.
-        view: width of a second view of every line, as a factor of its width; 0: there is none.
-        dense: the same of lines of narrow letters.
+        views: further ones of every line.
+            dense: those of lines of narrow letters, instead.
         width: of the beam at least, whatever the bundle says.
     """
 
     decoder: str
-    view: float = 0.0
-    dense: float = 0.0
+    views: tuple[View, ...] = ()
+    dense: tuple[View, ...] = ()
     width: int = 0
 
 
+SLANTED, WIDER = (View(slant=-0.15), View(slant=0.15)), View(width=1.25)
 QUALITIES = {
     "fast": Quality("best-path"),
-    "balanced": Quality("beam", dense=WIDER),
-    "best": Quality("beam", 1.08, WIDER, 16),
+    "balanced": Quality("beam", (), (WIDER,)),
+    "best": Quality("beam", SLANTED, (WIDER,), 16),
 }
 
 
@@ -114,20 +142,24 @@ class Decoding:
         """
         steps = self._runtime.log_probs(lines)
         found = self._decode(steps, self._model, self._beam)
-        factors = [self._second_view(line, decoded) for line, decoded in zip(lines, found, strict=True)]
-        again = [n for n, factor in enumerate(factors) if factor]
-        wider = self._runtime.log_probs([stretched(lines[n], factors[n]) for n in again])
-        for n, view, seen in zip(again, wider, self._decode(wider, self._model, self._beam), strict=True):
-            found[n] = weighed((steps[n], view), (found[n], seen), self._model, self._beam)
+        views = [self._views(*one) for one in zip(lines, found, strict=True)]
+        more = self._runtime.log_probs([view.of(lines[n]) for n, some in enumerate(views) for view in some])
+        looked = zip(more, self._decode(more, self._model, self._beam), strict=True)
+        looks = [((steps[n], found[n]), *islice(looked, len(some))) for n, some in enumerate(views)]
+        again = [n for n, some in enumerate(views) if some]
+        for n, decoded in zip(again, weighed([looks[n] for n in again], self._model, self._beam), strict=True):
+            found[n] = decoded
         return list(zip(steps, found, strict=True))
 
-    def _second_view(self, line: LineImage, decoded: Decoded) -> float:
-        """By which factor a line is looked at wider, after a first look; 0: one look is enough."""
+    def _views(self, line: LineImage, decoded: Decoded) -> tuple[View, ...]:
+        """How a line is looked at again, after a first look; empty: one look is enough."""
         height, width = line.shape
         graphemes = len(decoded.readings[0].classes)
         if not graphemes:
-            return 0.0
-        return self._quality.dense if width < DENSE * self._stretch * height * graphemes else self._quality.view
+            return ()
+        if width < DENSE * self._stretch * height * graphemes:
+            return self._quality.dense
+        return self._quality.views
 
 
 def told(model: NGrams | None, words: Sequence[str], alphabet: Alphabet) -> NGrams:
@@ -145,33 +177,52 @@ def told(model: NGrams | None, words: Sequence[str], alphabet: Alphabet) -> NGra
     return knowing(model, known, space)
 
 
-def stretched(line: LineImage, factor: float) -> LineImage:
-    """A line image (H, W) made wider, or narrower with a factor below 1."""
-    height, width = line.shape
-    if factor == 1.0 or not width:
-        return line
-    return cv2.resize(line, (max(1, round(factor * width)), height), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
-
-
-def weighed(views: Sequence[LogProbs], found: Sequence[Decoded], model: NGrams | None, config: BeamConfig) -> Decoded:
+def weighed(lines: Sequence[Sequence[Look]], model: NGrams | None, config: BeamConfig) -> list[Decoded]:
     """Rank what was found in all views of a line by all of them.
 
     Args:
-        views: (T, C) natural-log posteriors of each view; T may differ.
-        found: in each view.
+        lines: the views of each, that of the line as it is first.
         model: the language model, or None.
         config: its weight and the bonuses.
     """
-    texts = list(dict.fromkeys(reading.classes for decoded in found for reading in decoded.readings[:WEIGHED]))
-    seen = np.stack([text_log_probs(view, texts) for view in views])
-    given = bonuses(views[0].shape[1], model, config)
-    score = seen.mean(axis=0) + np.array([given[list(text)].sum() for text in texts])
+    texts = [_found(views) for views in lines]
+    likely = iter(
+        text_log_probs(
+            [log_probs for views in lines for log_probs, _ in views],
+            [some for views, some in zip(lines, texts, strict=True) for _ in views],
+        )
+    )
+    ranked = []
+    for views, some, spoken in zip(lines, texts, _spoken(lines, texts, model, config), strict=True):
+        seen = list(islice(likely, len(views)))
+        score = np.mean(seen, axis=0) + spoken
+        score[seen[0] < INFEASIBLE] = -np.inf  # it could not be laid along the line
+        order = [int(n) for n in np.argsort(-score, kind="stable") if np.isfinite(score[n])]
+        ranked.append(fewest_errors_first([Hypothesis(some[n], float(score[n])) for n in order]))
+    laid = align_all([views[0][0] for views in lines], [readings[0].classes for readings in ranked])
+    return [Decoded(*one) for one in zip(laid, ranked, strict=True)]
+
+
+def _found(views: Sequence[Look]) -> list[tuple[int, ...]]:
+    """The readings of all views of a line, as classes."""
+    return list(dict.fromkeys(reading.classes for _, found in views for reading in found.readings[:WEIGHED]))
+
+
+def _spoken(
+    lines: Sequence[Sequence[Look]],
+    texts: Sequence[Sequence[tuple[int, ...]]],
+    model: NGrams | None,
+    config: BeamConfig,
+) -> list[np.ndarray[tuple[int], np.dtype[np.float64]]]:
+    """What language model and bonuses say of each line's texts."""
+    every = [text for some in texts for text in some]
+    if not every:
+        return []
+    given = bonuses(lines[0][0][0].shape[1], model, config)
+    score = np.array([given[list(text)].sum() for text in every])
     if model and config.weight:
-        score += config.weight * language_scores(model, texts)
-    score[seen[0] < INFEASIBLE] = -np.inf  # it could not be laid along the line
-    order = [int(n) for n in np.argsort(-score, kind="stable") if np.isfinite(score[n])]
-    readings = fewest_errors_first([Hypothesis(texts[n], float(score[n])) for n in order])
-    return Decoded(align(views[0], readings[0].classes), readings)
+        score += config.weight * language_scores(model, every)
+    return np.split(score, np.cumsum([len(some) for some in texts])[:-1])
 
 
 def language_scores(model: NGrams, texts: Sequence[Sequence[int]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

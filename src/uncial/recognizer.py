@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from uncial.alphabet import BLANK
 from uncial.bundle import Bundle, load_bundle
-from uncial.decoders import Decoded, DecodedSpan, Hypothesis
+from uncial.decoders import Decoded, DecodedSpan, Hypothesis, peak_posteriors
 from uncial.decoding import AUTO, Decoding, quality_of
 from uncial.document import Failure, GraphemeSpan, Line, Page, Transcript, merged
 from uncial.errors import ConfigError, ImageError
@@ -92,7 +92,7 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         Args:
             model: folder of the bundle; None: the model that ships with Uncial.
             quality: "fast" (the best path), "balanced" (a beam search with the bundle's language model), "best" (the
-                same of two views of each line), or "auto": balanced if the bundle has a language model, else fast.
+                same of three views of each line), or "auto": balanced if the bundle has a language model, else fast.
             backend: name in `runtime.BACKENDS`.
             threads: processor threads of one batch.
             n_best: readings told of each line; above 1, a transcript has them.
@@ -276,20 +276,6 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
             return told
 
         return pixels(left), pixels(right)
-
-
-def peak_posteriors(log_probs: LogProbs, decoded: Sequence[DecodedSpan]) -> tuple[list[int], list[float]]:
-    """Where each span is surest, and its posterior there.
-
-    Args:
-        log_probs: (T, C) of the line.
-        decoded: its spans.
-
-    Returns:
-        For each span the time step and the posterior in [0, 1].
-    """
-    peaks = [span.start + int(log_probs[span.start : span.end, span.class_].argmax()) for span in decoded]
-    return peaks, [probability(log_probs[peak, span.class_]) for peak, span in zip(peaks, decoded, strict=True)]
 
 
 def _strip(gray: NDArray[np.uint8], line: Line) -> NDArray[np.uint8] | ImageError:

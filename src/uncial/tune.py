@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 
 from uncial.bundle import Bundle, add_decoding
 from uncial.config import from_dict
-from uncial.decoders import DECODERS, BeamConfig, DecodedSpan, beam_readings, best_path
+from uncial.decoders import DECODERS, BeamConfig, DecodedSpan, beam_readings, best_path, peak_posteriors
 from uncial.errors import BundleError, GroundTruthError, ImageError
 from uncial.lineimage import line_image
 from uncial.metrics import count_edits, pooled
 from uncial.ngram import NGrams
 from uncial.ngram_file import load_ngrams
-from uncial.recognizer import peak_posteriors
 from uncial.reliability import (
     Calibration,
     Scale,

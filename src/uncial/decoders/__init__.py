@@ -1,12 +1,12 @@
 """From log-probabilities to grapheme spans. A decoder takes many lines at once; see `DECODERS`."""
 
-from uncial.decoders.align import align, steps_needed
+from uncial.decoders.align import align, align_all, steps_needed
 from uncial.decoders.beam import BeamConfig, Hypothesis, beam_search, bonuses
 from uncial.decoders.best_path import best_path
 from uncial.decoders.reading import DECODERS, Decoded, Decoder, beam_readings
 from uncial.decoders.rescore import text_log_probs
 from uncial.decoders.risk import fewest_errors_first
-from uncial.decoders.spans import DecodedSpan
+from uncial.decoders.spans import DecodedSpan, peak_posteriors
 
 __all__ = [
     "DECODERS",
@@ -16,11 +16,13 @@ __all__ = [
     "Decoder",
     "Hypothesis",
     "align",
+    "align_all",
     "beam_readings",
     "beam_search",
     "best_path",
     "bonuses",
     "fewest_errors_first",
+    "peak_posteriors",
     "steps_needed",
     "text_log_probs",
 ]
