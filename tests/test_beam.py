@@ -88,6 +88,15 @@ def test_readings_of_several_views_are_weighed_as_the_beam_weighs_them():
     assert [r.score for r in again] == pytest.approx([known[r.classes] for r in again], abs=1e-2)
 
 
+def test_views_of_several_lines_are_weighed_as_those_of_each_alone() -> None:
+    model, config = bigrams(), BeamConfig(weight=0.7, bonus=0.4, prior=0.9, **WIDE)
+    looks = [
+        [(steps, Decoded([], beam_search([steps], model, config)[0])) for steps in views]
+        for views in ([posteriors(1, 5, 3), posteriors(2, 7, 3)], [posteriors(3, 4, 3)], [posteriors(4, 9, 3)] * 3)
+    ]
+    assert weighed(looks, model, config) == [weighed([views], model, config)[0] for views in looks]
+
+
 def test_lines_read_together_are_read_as_alone():
     lines = [posteriors(seed, steps, 5, 3) for seed, steps in enumerate([7, 30, 1, 12])]
     together = beam_search(lines, None, BeamConfig(bonus=0))

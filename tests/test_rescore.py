@@ -34,6 +34,18 @@ def test_unlikely_texts_of_long_lines_are_told_apart() -> None:
     assert found == pytest.approx([math.log(math.comb(400, n)) - 60 * n for n in (1, 2, 3)], abs=0.1)
 
 
+def test_a_short_text_beside_a_long_one_is_as_likely_as_alone() -> None:
+    blank = np.full((1200, 3), math.log(0.01))
+    blank[:, 0] = math.log(0.98)
+    texts = [[(1, 2) * 150], [(1,)]]
+    long, short = text_log_probs([blank, blank], texts)
+    assert short == pytest.approx(text_log_probs([blank], texts[1:])[0], abs=1e-9)
+    assert short == pytest.approx(
+        [math.log(sum((1201 - n) * 0.01**n * 0.98 ** (1200 - n) for n in range(1, 1201)))], abs=1e-3
+    )
+    assert -1000 < long[0] < short[0]
+
+
 def test_what_cannot_be_spelled_is_never_likely() -> None:
     [found] = text_log_probs([posteriors(1, 2, 3)], [[(1, 1), (1, 2, 1), (1, 2)]])
     assert (found < -1e29).tolist() == [True, True, False]

@@ -10,7 +10,7 @@ from uncial.errors import ConfigError, GroundTruthError
 
 app = typer.Typer(no_args_is_help=True, help="Look at ground truth, and store it in another form.")
 FORM_OF = {".zip": Form.archive, ".parquet": Form.parquet}  # by the suffix of what is to be written
-FILES = (".csv", ".gz", ".json", ".jsonl", ".tar", ".tgz", ".tsv", ".txt", ".xml")  # nobody names a folder like these
+FILES = (".7z", ".bz2", ".csv", ".gz", ".json", ".jsonl", ".tar", ".tgz", ".tsv", ".txt", ".xml", ".xz")
 
 
 @app.command()
@@ -67,6 +67,6 @@ def _form_of(out: Path) -> Form:
     if suffix in FILES:
         raise ConfigError(
             f"{out}: lines are stored in a folder, in one .zip or in one .parquet file, not in {suffix}; name such a "
-            "place (a folder may have this name with --form pairs)"
+            "place (with --form, a folder may have this name)"
         )
     return FORM_OF.get(suffix, Form.pairs)

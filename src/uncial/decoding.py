@@ -3,7 +3,7 @@
 - fast: the best path, no language model.
 - balanced: a beam search with the bundle's language model; a line whose letters are narrow is looked at a second time,
   wider, and all readings found are weighed by both views.
-- best: every line is looked at three times, as it is and slanted to either side, with a wide beam.
+- best: all other lines are looked at three times, as they are and slanted to either side.
 """
 
 from collections.abc import Sequence
@@ -57,9 +57,9 @@ class View:
     def of(self, line: LineImage) -> LineImage:
         """The line image (H, W) as seen that way, (H, about W * width)."""
         height, width = line.shape
-        if self.width != 1.0 and width:
+        if self.width != 1.0:
             line = cv2.resize(line, (max(1, round(self.width * width)), height)).astype(np.uint8)
-        if self.slant and width:
+        if self.slant:
             moved = np.array([[1, -self.slant, self.slant * (height - 1) / 2], [0, 1, 0]])
             line = cv2.warpAffine(line, moved, line.shape[::-1], borderValue=PAPER).astype(np.uint8)
         return line
@@ -72,7 +72,7 @@ class Quality:
     Attributes:
         decoder: name in `decoders.DECODERS`.
         views: further ones of every line.
-            dense: those of lines of narrow letters, instead.
+        dense: those of lines of narrow letters, instead.
         width: of the beam at least, whatever the bundle says.
     """
 
@@ -131,7 +131,7 @@ class Decoding:
         beam = from_dict(BeamConfig, bundle.beam) if known else BeamConfig(weight=0, bonus=0)
         self._beam = replace(beam, width=max(beam.width, self._quality.width))
 
-    def __call__(self, lines: Sequence[LineImage]) -> list[tuple[LogProbs, Decoded]]:
+    def __call__(self, lines: Sequence[LineImage]) -> list[Look]:
         """Read lines.
 
         Args:

@@ -12,7 +12,9 @@ from uncial.alphabet import BLANK
 
 NEVER = -1e30  # log of zero that may be added to others
 CELLS = 2_000_000  # time steps by states of all texts of a group at most, unless one line has more; beyond, caches miss
-SCALED = 4  # time steps after which sums are scaled: their least, e^-88 each in fp32, stays above what float64 holds
+LEAST = -87.0  # log-posteriors below count as this, near the least that fp32 holds the exponential of
+SCALED = 4  # time steps after which sums are scaled: four times LEAST stays above what float64 holds
+NOTHING = -1  # class of states behind a text's end, which emit nothing; otherwise they outgrow the text's own
 
 Array = NDArray[np.floating]
 Texts = Sequence[Sequence[int]]
@@ -52,15 +54,16 @@ def _likely(lines: Sequence[Array], texts: Sequence[Texts]) -> list[NDArray[np.f
     """The same of lines that fit into memory together, the longest first."""
     every = [text for some in texts for text in some]
     first = np.cumsum([0, *map(len, texts)])  # row of each line's first text
-    states = np.full((len(every), 2 * max(map(len, every), default=0) + 1), BLANK)
+    states = np.full((len(every), 2 * max(map(len, every), default=0) + 1), NOTHING)
     for row, text in zip(states, every, strict=True):
+        row[: 2 * len(text) + 1] = BLANK
         row[1 : 2 * len(text) : 2] = text
     may_skip = np.zeros(states.shape)
     may_skip[:, 2:] = (states[:, 2:] != BLANK) & (states[:, 2:] != states[:, :-2])
     may_skip[:, 1:2] = 1  # into the first grapheme from before the first time step
     emitted = np.zeros((len(lines[0]), *states.shape), np.float32)
     for line, a, b in zip(lines, first[:-1], first[1:], strict=True):
-        emitted[: len(line), a:b] = np.exp(line)[:, states[a:b]]
+        emitted[: len(line), a:b] = np.pad(np.exp(np.maximum(line, LEAST)), ((0, 0), (0, 1)))[:, states[a:b]]
     # Probabilities, scaled now and then, not their logarithms: five times as quick.
     sums = np.zeros((len(every), states.shape[1] + 2))  # two columns before the first state
     sums[:, 1] = 1  # before the first time step
