@@ -42,10 +42,11 @@ def _groups(lines: Sequence[Array], texts: Sequence[Texts]) -> list[list[int]]:
     groups: list[list[int]] = []
     steps, rows, states = 0, 0, 0  # of the last group
     for n in sorted(range(len(lines)), key=lambda n: -len(lines[n])):
-        rows, states = rows + len(texts[n]), max(states, 1 + 2 * max(map(len, texts[n]), default=0))
+        own = 1 + 2 * max(map(len, texts[n]), default=0)
+        rows, states = rows + len(texts[n]), max(states, own)
         if not groups or steps * rows * states > CELLS:
             groups.append([])
-            steps, rows, states = len(lines[n]), len(texts[n]), 1 + 2 * max(map(len, texts[n]), default=0)
+            steps, rows, states = len(lines[n]), len(texts[n]), own
         groups[-1].append(n)
     return groups
 
