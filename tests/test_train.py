@@ -166,8 +166,10 @@ def test_a_nan_on_the_way_is_skipped_and_counted(tmp_path: Path, monkeypatch: py
         return loss(learner, batch) * (float("nan") if len(calls) == 2 else 1)
 
     monkeypatch.setattr(training.Learner, "loss", sometimes_nan)
-    bundle = train(samples(4), tmp_path / "bundle", settings(epochs=2, **LATER))
+    heard: list[str] = []
+    bundle = train(samples(4), tmp_path / "bundle", settings(epochs=2, **LATER), watch=lambda p: heard.append(p.note))
     assert bundle.provenance["course"]["skipped"] == 1
+    assert any("; 1 of" in note and "steps taught nothing" in note for note in heard)
     assert all(np.isfinite(value).all() for value in bundle.weights.values())
 
 

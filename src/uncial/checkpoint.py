@@ -28,7 +28,7 @@ class Course:
         step: optimiser steps.
         epoch: whole passes over the lines.
         batch: batches done in the present pass.
-        lines: lines learned from, each view counted.
+        lines: lines learned from, in each epoch again.
         seconds: of the budget used.
         best_cer: lowest validation CER, as a fraction; None before the first validation.
         cer: of the last validation.
@@ -47,6 +47,12 @@ class Course:
     skipped: int = 0
     stale: int = 0
     start_cer: float | None = None
+
+    def losses(self) -> str:
+        """What went without effect, to be told behind something else; "": nothing."""
+        if not self.skipped:
+            return ""
+        return f"; {self.skipped:,} of {self.step:,} steps taught nothing, their loss or gradient was not finite"
 
     def judge(self, cer: float, tolerance: float) -> bool:
         """Note the CER of a validation; whether that network is to be kept.
