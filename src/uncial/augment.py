@@ -45,39 +45,20 @@ def augment(image: Image, rng: np.random.Generator, config: AugmentConfig) -> Im
     Returns:
         uint8 (H, W'), same height; W' differs where the line was stretched.
     """
-    return views(image, rng, config, 1)[0]
-
-
-def views(image: Image, rng: np.random.Generator, config: AugmentConfig, count: int) -> list[Image]:
-    """So many varied copies of a line image that share their geometry: a letter stands at the same place in each.
-
-    Args:
-        image: uint8 (H, W), paper white.
-        rng: as for `augment`, which makes the first of them.
-        config: how much.
-        count: at least 1.
-
-    Returns:
-        uint8 (H, W') each; pen, ink, grain and stains differ.
-    """
     if config.strength == 0:
-        return [image] * count
+        return image
     stretch = _stretch(rng, config)
     if stretch != 1:
         image = warp(image, rng, config.strength, stretch)
-    return [_written(image, rng, config) for _ in range(count)]
+    for change in AUGMENTATIONS.values():
+        if rng.random() < config.chance:
+            image = change(image, rng, config.strength)
+    return image
 
 
 def augmented_width(width: int, rng: np.random.Generator, config: AugmentConfig) -> int:
     """The width that `augment` will give a line, from a generator in the same state; batches are planned by it."""
     return _stretched(width, _stretch(rng, config)) if config.strength else width
-
-
-def _written(image: Image, rng: np.random.Generator, config: AugmentConfig) -> Image:
-    for change in AUGMENTATIONS.values():
-        if rng.random() < config.chance:
-            image = change(image, rng, config.strength)
-    return image
 
 
 def _stretch(rng: np.random.Generator, config: AugmentConfig) -> float:

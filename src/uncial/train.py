@@ -118,7 +118,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         self.learner = Learner(config, lines.alphabet.size, self.ranks, bigrams)
         room = int(config.memory_gb * 2**30)
         self.epoch_lines = lines.epoch_size(config.synthetic_share)
-        self.training = BatchMaker(lines.training, config.network, config.line_image, room, config.views)
+        self.training = BatchMaker(lines.training, config.network, config.line_image, room)
         self.validation = BatchMaker(lines.validation, config.network, config.line_image, room // 8)
         self.course, self.lately = Course(), Lately()
         self.hard = HardLines(len(lines.training), self.ranks)
@@ -202,13 +202,13 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         chosen = self.hard.choose(chosen, self.config.easy_skipped, rng)
         widths = self.training.widths(self.config.augment, seeds, chosen)
         rising = 0 if course.epoch else self.config.narrow_first
-        batches = plan_batches(widths, self.config.lines_at_once, rng, self.ranks.world, rising)
+        batches = plan_batches(widths, self.config.batch_lines, rng, self.ranks.world, rising)
         plan = self.ranks.share([[chosen[index] for index in batch] for batch in batches])
         for batch in self.training.epoch(plan[course.batch :], self.config.augment, seeds):
             with interrupts_wait():  # a step is whole, or it was not
                 loss = self.learner.learn(batch, course.step, self.done)
                 self.hard.note(plan[course.batch], self.learner.line_losses)
-                seen = int(self.ranks.sum(len(batch.widths))) // self.config.views
+                seen = int(self.ranks.sum(len(batch.widths)))
                 course.step, course.batch, course.lines = course.step + 1, course.batch + 1, course.lines + seen
                 course.skipped += not math.isfinite(loss)
             # From step to step, so that waiting for data, validation and checkpoints count in the budget.
@@ -296,5 +296,4 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
             "teacher": self.learner.teacher is not None,
             "bigrams": self.config.bigrams if self.learner.bigrams is not None else 0,
             "number of processes": self.ranks.world,
-            "views of a line": self.config.views,
         }

@@ -32,9 +32,6 @@ class TrainConfig:
         bigram_weight: share in the loss of a head that reads pairs of neighbouring graphemes; it is there in training
             alone, and no bundle holds it. 0: there is no such head.
         bigrams: that it reads, the most frequent ones of the training lines; the others are passed over.
-        consistency_weight: share in the loss of how far the posteriors of two views of a line are apart. Each line then
-            stands in its batch twice, its letters at the same places, but with another pen, ink, stains, hidden slices
-            and dropout. 0: each line once.
         teacher_weight: share of the divergence from the teacher in the loss, where there is a teacher; with 0, it
             finds word gaps only.
         synthetic_share: of the lines of each epoch, taken from the synthetic ones, others in each; 0 uses none.
@@ -81,7 +78,6 @@ class TrainConfig:
     shortcut_weight: float = 0.1
     bigram_weight: float = 0.0
     bigrams: int = 500
-    consistency_weight: float = 0.0
     teacher_weight: float = 1.0
     synthetic_share: float = 0.3
     splice_share: float = 0.0
@@ -126,16 +122,6 @@ class TrainConfig:
             raise ValueError(
                 f"network.height {self.network.height} and line_image.height {self.line_image.height} must be equal"
             )
-
-    @property
-    def views(self) -> int:
-        """Of each line in a batch."""
-        return 2 if self.consistency_weight else 1
-
-    @property
-    def lines_at_once(self) -> int:
-        """Lines of typical width in a batch, with each of which its other views stand there."""
-        return max(1, self.batch_lines // self.views)
 
     def going_on_from(
         self, network: CRNNConfig, line_image: LineImageConfig, changes: Mapping[str, Mapping[str, Any]]

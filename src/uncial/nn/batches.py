@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from uncial.architecture import CRNNConfig
-from uncial.augment import AugmentConfig, augmented_width, views
+from uncial.augment import AugmentConfig, augment, augmented_width
 from uncial.decoders import steps_needed
 from uncial.lineimage import LineImageConfig, ink, line_image
 from uncial.sources import Sample
@@ -47,8 +47,7 @@ class Batch:
     """Padded line images and their texts.
 
     Attributes:
-        images: (N, 1, H, W) float32 ink, 0 paper to 1 dark, 0 beyond each line's width; where each line is seen in
-            several views, the first ones of all lines, then the second ones.
+        images: (N, 1, H, W) float32 ink, 0 paper to 1 dark, 0 beyond each line's width.
         widths: (N,) int64 true widths in pixels.
         classes: (sum of counts,) int64, the texts one behind the other.
         counts: (N,) int64 graphemes of each text.
@@ -121,12 +120,9 @@ def spread(count: int, most: int) -> range:
 class BatchMaker:
     """Makes batches of training lines; decoded images are kept while they fit into `memory` bytes."""
 
-    def __init__(  # noqa: PLR0917 - as the settings of a training have them
-        self, lines: Sequence[TrainingLine], network: CRNNConfig, image: LineImageConfig, memory: int, views: int = 1
-    ) -> None:
-        """Hold the lines, of which a batch has so many views each where they are varied; nothing is decoded yet."""
+    def __init__(self, lines: Sequence[TrainingLine], network: CRNNConfig, image: LineImageConfig, memory: int) -> None:
+        """Hold the lines; nothing is decoded yet."""
         self.lines = lines
-        self.views = views
         self.network = network
         self.image = image
         self.splices: Callable[[int, Sequence[int]], Splice | None] | None = None  # (index, seeds); None: no line is
@@ -142,15 +138,14 @@ class BatchMaker:
             seeds: (seed, epoch) of the augmentation.
         """
         seen = [self._seen(index, variation, seeds) for index in indices]
-        made = [self._images(index, *line, variation, seeds) for index, line in zip(indices, seen, strict=True)]
-        images = [image for view in zip(*made, strict=True) for image in view]
+        images = [self._image(index, *view, variation, seeds) for index, view in zip(indices, seen, strict=True)]
         widths = [image.shape[1] for image in images]
         # Whole time steps, so that every batch of a bucket meets the same few shapes.
         step = self.network.slice_width
         padded = np.zeros((len(images), 1, self.network.height, -(-max(widths) // step) * step), np.float32)
         for row, image in zip(padded, images, strict=True):
             row[0, :, : image.shape[1]] = ink(image)
-        classes = [line.classes for line, _ in seen] * (len(images) // len(seen))
+        classes = [line.classes for line, _ in seen]
         return Batch(
             torch.from_numpy(padded),
             torch.tensor(widths),
@@ -197,21 +192,21 @@ class BatchMaker:
             splice = self.splices(index, seeds)
         return (line if splice is None else line.spliced(self.lines[splice.other], splice)), splice
 
-    def _images(
+    def _image(
         self,
         index: int,
         line: TrainingLine,
         splice: Splice | None,
         variation: AugmentConfig | None,
         seeds: Sequence[int],
-    ) -> list[NDArray[np.uint8]]:
+    ) -> NDArray[np.uint8]:
         image = self.line_image(index)
         if splice is not None:
             image = spliced_image(image, self.line_image(splice.other), splice)
         if variation is None:
-            return [image]
-        varied = views(image, np.random.default_rng((*seeds, index)), variation, self.views)
-        return varied if self._fits(line, varied[0].shape[1]) else [image] * self.views
+            return image
+        varied = augment(image, np.random.default_rng((*seeds, index)), variation)
+        return varied if self._fits(line, varied.shape[1]) else image
 
     def _fits(self, line: TrainingLine, width: int) -> bool:
         """Whether CTC can spell the line at this width; one squeezed below that would only teach infinity."""

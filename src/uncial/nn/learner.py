@@ -17,7 +17,6 @@ from uncial.errors import TrainingError
 from uncial.metrics import EditCounts, count_edits
 from uncial.nn.batches import Batch, BatchMaker, plan_batches
 from uncial.nn.bigrams import Bigram, BigramHead
-from uncial.nn.consistency import disagreement
 from uncial.nn.crnn import CRNN, fastest_autocast, memory_format
 from uncial.nn.ctc import ctc_loss
 from uncial.nn.parallel import Heads, Ranks
@@ -104,15 +103,13 @@ class Learner:
         return math.nan
 
     def loss(self, batch: Batch) -> Tensor:
-        """Mean over the batch's graphemes, in nats, with the shares of all that is learned beside the texts."""
+        """Mean over the batch's graphemes, in nats, the shares of the other heads and of the teacher included."""
         with self.reduced_precision():
             logits, shortcut, bigrams, lengths = self.heads(batch.images, batch.widths)
         graphemes = batch.counts.sum()
         each = ctc_loss(logits, lengths, batch.classes, batch.counts)
-        self.line_losses = (each.detach() / batch.counts).reshape(self.config.views, -1).mean(0)
+        self.line_losses = each.detach() / batch.counts
         loss = each.sum() / graphemes
-        if self.config.consistency_weight:
-            loss = loss + self.config.consistency_weight * disagreement(logits, lengths).sum() / graphemes
         if shortcut is not None:  # even without weight: each rank waits for the gradient of every parameter
             aside = ctc_loss(shortcut, lengths, batch.classes, batch.counts).sum() / graphemes
             loss = loss + self.config.shortcut_weight * aside
