@@ -17,6 +17,7 @@ from uncial.decoders import BeamConfig
 from uncial.language import read_texts
 from uncial.ngram_file import load_ngrams
 from uncial.reliability import Calibration, calibrated
+from uncial.sources import read_samples
 from uncial.tune import Trial
 
 PROSE = "\n".join(["Dear Ann no news a hill", "a hill no Dear Ann a hill no news a 1862 May hill Dear"] * 60)
@@ -61,6 +62,18 @@ def test_ground_truth_gives_its_train_lines_and_holds_the_others_out(bundle: Bun
     assert [bundle.alphabet.decode(line) for line in text.lines] == list(TEXTS)
     assert len(text.held_out) == len(TEXTS)
     assert text.weight == 5
+
+
+def test_lines_that_the_training_of_a_bundle_held_out_are_not_learned(bundle: Bundle, tmp_path: Path) -> None:
+    samples_of(tmp_path, [Row(text, split="") for text in TEXTS], "letters")
+    apart = read_samples([tmp_path / "letters.zip"])[1]
+    facts = {**bundle.provenance, "held_out": [apart.id]}
+    settings = json.loads((bundle.path / "bundle.json").read_text(encoding="utf-8"))
+    (bundle.path / "bundle.json").write_text(json.dumps(settings | {"provenance": facts}), encoding="utf-8")
+    ran = uncial("lm", tmp_path / "letters.zip", "--into", bundle.path, "--force")
+    assert ran.code == 0, ran.told
+    (told,) = load_bundle(bundle.path).provenance["language_model"]["texts"]
+    assert told["lines"] == len(TEXTS) - 1
 
 
 def test_running_text_is_cut_into_pieces_as_long_as_lines(bundle: Bundle, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Where `uncial read` puts what it read: a folder that has some of it already, and tables of many pages."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -12,8 +12,9 @@ from PIL import Image
 
 from uncial.bundle import Bundle
 from uncial.cli_options import Format
+from uncial.cli_output import into_one
 from uncial.cli_read import format_for
-from uncial.errors import ConfigError
+from uncial.errors import ConfigError, StorageError
 
 Lines = Sequence[DrawnLine]
 
@@ -129,7 +130,7 @@ def test_standard_input_is_never_passed_over(folder: Path, tiny_bundle: Bundle, 
         ("x.png", (), b"\x89PNG"),
         ("x.tei.xml", (), b"<?xml"),
         ("x.pdf", ("-f", "json"), b"["),
-        ("x.md", (), b""),
+        ("x.md", ("-f", "text"), b""),
     ],
 )
 def test_the_ending_of_a_file_tells_its_format(
@@ -140,6 +141,27 @@ def test_the_ending_of_a_file_tells_its_format(
     assert ran.code == 0, ran.told
     written = (tmp_path / name).read_bytes()
     assert written.startswith(begins) or (begins == b"[" and written.startswith(b"{"))
+
+
+@pytest.mark.parametrize("name", ["x.docx", "x.hocr.gz"])
+def test_an_ending_of_no_format_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / "page.jpg").write_bytes(b"")
+    ran = uncial("read", tmp_path / "page.jpg", "-o", tmp_path / name)
+    assert (ran.code, f"{name}: ends like no format; choose one of .csv, " in ran.told) == (2, True)
+
+
+def test_what_came_to_be_there_while_scans_were_read_stays(tmp_path: Path) -> None:
+    out = tmp_path / "x.txt"
+
+    def parts() -> Iterator[bytes]:
+        out.write_text("of another command", encoding="utf-8")
+        yield b"read"
+
+    with pytest.raises(StorageError, match="is there already"):
+        into_one(parts(), out, force=False)
+    assert out.read_text(encoding="utf-8") == "of another command"
+    into_one(parts(), out, force=True)
+    assert out.read_bytes() == b"read"
 
 
 def test_an_ending_of_several_formats_has_to_be_told(tmp_path: Path) -> None:

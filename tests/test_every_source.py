@@ -47,7 +47,7 @@ def test_lines_have_their_own_ids_in_one_collection_and_a_page(folder: Path) -> 
 
 
 def test_reading_twice_gives_the_same_and_the_table_s_reader_does_what_the_search_does(kind: str, folder: Path) -> None:
-    assert read_samples([folder]) == read_samples([folder]) == SOURCES[kind](folder)
+    assert read_samples([folder]) == read_samples([str(folder)]) == SOURCES[kind](folder)
 
 
 def test_a_line_travels_to_another_process(folder: Path, tmp_path: Path) -> None:

@@ -207,3 +207,13 @@ def test_the_image_of_a_page_file_is_found_beside_it_or_not_at_all(tmp_path: Pat
     assert image_beside(path, "sheet.png") is None
     (tmp_path / "sheet.png").touch()
     assert image_beside(path, r"D:\scans\sheet.png") == tmp_path / "sheet.png"
+
+
+def test_a_page_file_of_a_later_page_does_not_get_the_first_one(tmp_path: Path) -> None:
+    path = written("page", usual_page(), tmp_path).rename(tmp_path / "scan-0002.xml")
+    (tmp_path / "scan.tif").touch()
+    assert image_beside(path, "scan.tif#1") == tmp_path / "scan.tif"
+    assert image_beside(path, "scan.tif#2") is None
+    assert image_beside(path, "scan.pdf#1") is None
+    (tmp_path / "scan-0002.png").touch()
+    assert image_beside(path, "scan.tif#2") == tmp_path / "scan-0002.png"

@@ -133,3 +133,13 @@ def test_no_damage_gets_past_the_errors_told(change: bytes, place: int) -> None:
         assert load_image(bytes(data)).dtype == np.uint8
     except ImageError as error:
         assert str(error).startswith("image: ")
+
+
+def test_a_line_image_has_one_page(tmp_path: Path) -> None:
+    pages = [Image.fromarray(np.full((64, 90), shade, np.uint8)) for shade in (250, 200, 150)]
+    pages[0].save(tmp_path / "three.tif", save_all=True, append_images=pages[1:])
+    pages[1].save(tmp_path / "one.tif")
+    with pytest.raises(ImageError, match="has 3 pages, a line image has one; save the line as a file of its own"):
+        load_image(tmp_path / "three.tif", single=True)
+    assert load_image(tmp_path / "three.tif").mean() == 250
+    assert load_image(tmp_path / "one.tif", single=True).mean() == 200

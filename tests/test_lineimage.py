@@ -124,3 +124,9 @@ def test_ink_on_pure_white_is_all_there(thickness: int, smooth: bool, height: in
     image = line_image(line, PLAIN)
     drawn = (255 - image.astype(float)) / 255
     assert ink(image).sum() >= 0.97 * drawn.sum()
+
+
+@pytest.mark.parametrize("image", [np.zeros((64, 90, 3), np.uint8), np.zeros((64, 90))], ids=["colour", "float"])
+def test_what_is_no_gray_image_is_refused_with_the_cure(image: Any) -> None:
+    with pytest.raises(ImageError, match="an array .* of uint8, not .*; uncial.load_image opens files so"):
+        line_image(image, PLAIN)

@@ -20,6 +20,7 @@ from uncial.cli_train import recipe_for
 from uncial.config import from_dict
 from uncial.errors import ConfigError
 from uncial.evaluate import evaluate
+from uncial.language import read_texts
 from uncial.lineimage import LineImageConfig
 from uncial.nn.batches import BatchMaker
 from uncial.nn.crnn import CRNN
@@ -93,6 +94,11 @@ def test_ten_lines_of_another_hand_bring_a_bundle_closer_to_it(new_hand: Path, t
     assert found["about"]["split"] == "val"
     assert found["lines"] == len(held_out) == 3
     assert all(name in table.read_text(encoding="utf-8") for name in held_out)
+    apart = read_texts([new_hand], start.alphabet, 1.0, held_out=held_out)
+    assert [(len(text.lines), len(text.held_out)) for text in apart] == [(9, 3)]
+    elsewhere = new_hand.rename(tmp_path / "renamed")
+    told = uncial("evaluate", elsewhere, "-m", tmp_path / "mine", "--quality", "fast").told
+    assert "mine held out 3 lines when it learned, none of which is here" in told
 
 
 def test_what_reads_worse_than_the_start_is_not_kept(new_hand: Path, tmp_path: Path, start: Bundle) -> None:

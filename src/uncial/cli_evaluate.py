@@ -75,14 +75,36 @@ def _evaluated(
 ) -> "Evaluation":
     from uncial.evaluate import evaluate as read_and_compare
     from uncial.screen import reading_bar
-    from uncial.sources import split_of, with_held_out
+    from uncial.sources import with_held_out
 
     bundle = recognizer.bundle
-    known = with_held_out(samples, bundle.provenance.get("held_out", ()))
-    if split is None and known != samples:
-        count, every = sum(split_of(sample) == "val" for sample in known), len(samples)
-        told = f"reading the {count:,} of {every:,} lines that {bundle.path} held out; --split all reads all"
-        print(f"uncial: {told}", file=sys.stderr)
+    held_out = bundle.provenance.get("held_out", ())
+    known = with_held_out(samples, held_out)
+    if note := held_out_note(samples, known, held_out, bundle.path, split):
+        print(f"uncial: {note}", file=sys.stderr)
     about = {"model": str(bundle.path), "data": " ".join(map(str, data)), "quality": recognizer.quality}
     with reading_bar() as progress:
         return read_and_compare(recognizer, known, split=split, progress=progress, about=about)
+
+
+def held_out_note(
+    samples: "Sequence[Sample]", known: "Sequence[Sample]", held_out: Sequence[str], bundle: Path, split: Split | None
+) -> str:
+    """What is to be known of a bundle that held lines out when it learned; "": nothing.
+
+    Args:
+        samples: that are evaluated.
+        known: the same, as `with_held_out` gives them.
+        held_out: ids of lines.
+        bundle: that held them out.
+        split: that was asked for.
+    """
+    from uncial.sources import split_of
+
+    if held_out and not {sample.id for sample in samples}.intersection(held_out):
+        told = f"{bundle} held out {len(held_out):,} lines when it learned, none of which is here"
+        return f"{told}; if it learned from these under another name, the figures are too good"
+    if split is None and known != samples:
+        count = sum(split_of(sample) == "val" for sample in known)
+        return f"reading the {count:,} of {len(samples):,} lines that {bundle} held out; --split all reads all"
+    return ""

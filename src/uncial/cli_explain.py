@@ -50,7 +50,7 @@ def explain(
 
     check_place(out, [str(image)], force=force)
     recognizer = Recognizer.load(model, quality=quality, backend="torch")
-    gray = load_image(image, str(image))
+    gray = load_image(image, str(image), single=True)
     tell([*notes_on(recognizer, gray, image), f"{image}: {AT_WORK}"])
     found = explain_line(recognizer, gray)
     explanation = replace(found, about={"Image": image.name, "Model": recognizer.bundle.path.name})

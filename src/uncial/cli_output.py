@@ -90,7 +90,7 @@ def put(  # noqa: PLR0913 - what there is, where it goes, and what must not be l
         into_folder(results, Path(out), unread, names, force=force)
     else:
         parts = stream(results, format_, several=several)
-        into_one(merged(parts) if format_ is Format.pdf else parts, Path(out) if out else None)
+        into_one(merged(parts) if format_ is Format.pdf else parts, Path(out) if out else None, force=force)
 
 
 def names_folder(out: str) -> bool:
@@ -156,19 +156,24 @@ def identity(path: Path) -> tuple[int, int] | None:
         return None
 
 
-def into_one(parts: Iterable[bytes], out: Path | None) -> None:
+def into_one(parts: Iterable[bytes], out: Path | None, *, force: bool) -> None:
     """Everything into one file, or to the screen piece by piece; a file is written only when all is there.
 
     Args:
         parts: of each scan that was read, empty where nothing is written on it; none: nothing was read, and what is
             there stays.
         out: the file; None: the screen.
+        force: it may be there already.
+
+    Raises:
+        StorageError: it has come to be there while the scans were read.
     """
     if out is None:
         for part in parts:
             sys.stdout.buffer.write(part)
             sys.stdout.flush()
     elif read_ := list(parts):
+        check_free(out, force=force)
         write_whole(out, b"".join(read_))
 
 

@@ -125,7 +125,7 @@ def format_for(named: Format | None, out: str | None) -> Format:
     """The format that is named, else that of the file's ending.
 
     Raises:
-        ConfigError: the ending is that of several formats, or what is no text would go to a terminal.
+        ConfigError: the ending is that of several formats or of none, or what is no text would go to a terminal.
     """
     from uncial.formats import FORMATS
 
@@ -135,6 +135,9 @@ def format_for(named: Format | None, out: str | None) -> Format:
     meant = [name for name, suffix in suffixes.items() if suffix == longest]
     if named is None and len(meant) > 1:
         raise ConfigError(f"{out}: may be {', '.join(meant)}; say which with -f")
+    if named is None and ending and not meant:
+        known = ", ".join(sorted(set(suffixes.values())))
+        raise ConfigError(f"{out}: ends like no format; choose one of {known}, or say which with -f (-f text)")
     format_ = named or Format(meant[0] if meant else "text")
     if format_ in BINARY and out is None and sys.stdout.isatty():
         raise ConfigError(f"-f {format_}: is no text to be shown; name a file with -o")

@@ -35,7 +35,7 @@ HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"
 _DAMAGES = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, UserWarning)
 
 
-def load_image(file: Path | str | bytes, name: str = "") -> Gray:
+def load_image(file: Path | str | bytes, name: str = "", *, single: bool = False) -> Gray:
     """Open an image of any usual kind as gray, upright, a negative as its positive.
 
     Orientation in EXIF is obeyed; transparent parts are laid on white; 16-bit and float images are scaled to 8 bit;
@@ -44,17 +44,22 @@ def load_image(file: Path | str | bytes, name: str = "") -> Gray:
     Args:
         file: where it lies, or its bytes.
         name: for messages; "" takes the path.
+        single: it is that of a line, so a file of several pages is refused.
 
     Returns:
         uint8 (H, W), 0 black to 255 white.
 
     Raises:
-        ImageError: no such file, empty, no image, damaged, truncated or above `MOST_PIXELS`.
+        ImageError: no such file, empty, no image, damaged, truncated, above `MOST_PIXELS`, or of several pages.
         MissingExtraError: a HEIC file, and the extra that opens these is not installed.
     """
     name = name or ("image" if isinstance(file, bytes) else str(file))
     data = file if isinstance(file, bytes) else read_bytes(Path(file), name)
     with opened(data, name) as image:
+        if single and image.format == "TIFF":
+            if (count := len(pages_of(image, name)[0])) > 1:
+                raise ImageError(f"{name}: has {count} pages, a line image has one; save the line as a file of its own")
+            image.seek(0)
         return positive(gray_of(image, name))
 
 

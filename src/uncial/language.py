@@ -5,7 +5,7 @@ begins and ends amid a sentence, or amid a word. A part is held out, to tell how
 seen.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from uncial.errors import ConfigError, GroundTruthError
 from uncial.ngram import EDGE, Ids, NGrams
 from uncial.ngram_estimate import Counts, estimate
 from uncial.ngram_file import to_bytes
-from uncial.sources import read_samples, split_of
+from uncial.sources import read_samples, split_of, with_held_out
 from uncial.sources.files import IMAGE_SUFFIXES, TABLE, TEXT_SUFFIX, files_of, table_of, text_of
 from uncial.text import normalise, reading_text, typed
 
@@ -69,7 +69,9 @@ class Learned:
     notes: str
 
 
-def read_texts(paths: Sequence[Path], alphabet: Alphabet, weight: float, most: int | None = None) -> Iterator[Text]:
+def read_texts(
+    paths: Sequence[Path], alphabet: Alphabet, weight: float, most: int | None = None, held_out: Collection[str] = ()
+) -> Iterator[Text]:
     """Read running texts (.txt, .txt.xz, folders of them) and ground truth, one after the other.
 
     Of ground truth, lines of split "train" are learned from and those of "val" are held out.
@@ -79,6 +81,7 @@ def read_texts(paths: Sequence[Path], alphabet: Alphabet, weight: float, most: i
         alphabet: graphemes of the model.
         weight: how often a line of ground truth counts.
         most: characters taken of each running text; None: all.
+        held_out: ids of lines that the training of the bundle held out, which are of split "val" then.
 
     Raises:
         GroundTruthError: no such file, nothing understood in it, or damaged.
@@ -86,7 +89,7 @@ def read_texts(paths: Sequence[Path], alphabet: Alphabet, weight: float, most: i
     for path in paths:
         files = files_of(path)
         if any(file.name.endswith((TEXT_SUFFIX, *MARKED)) for file in files):
-            yield _transcripts(path, alphabet, weight)
+            yield _transcripts(path, alphabet, weight, held_out)
             continue
         texts = [file for file in files if file.name.endswith(RUNNING)]
         if not texts:
@@ -94,9 +97,9 @@ def read_texts(paths: Sequence[Path], alphabet: Alphabet, weight: float, most: i
         yield from (_running(file, alphabet, most) for file in texts)
 
 
-def _transcripts(path: Path, alphabet: Alphabet, weight: float) -> Text:
+def _transcripts(path: Path, alphabet: Alphabet, weight: float, held_out: Collection[str]) -> Text:
     lines: dict[str, list[Ids]] = {"train": [], "val": [], "test": []}
-    samples = read_samples([path])
+    samples = with_held_out(read_samples([path]), held_out)
     for sample in samples:
         reading = reading_text(sample.text)
         if not (sample.flaw or reading.reason):

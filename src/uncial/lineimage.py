@@ -61,8 +61,13 @@ def line_image(gray: Gray, config: LineImageConfig) -> Gray:
         uint8 (config.height, W'), W' about W * config.stretch * config.height / H + 2 * config.margin.
 
     Raises:
-        ImageError: too narrow, too low, or far too long to be a line.
+        ImageError: no gray image of 8 bits, too narrow, too low, or far too long to be a line.
     """
+    if gray.ndim != 2 or gray.dtype != np.uint8:
+        raise ImageError(
+            f"a line image is gray, an array (height, width) of uint8, not {gray.shape} of {gray.dtype}; "
+            "uncial.load_image opens files so"
+        )
     height, width = gray.shape
     if min(height, width) < LEAST_SIDE:
         raise ImageError(

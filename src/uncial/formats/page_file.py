@@ -76,13 +76,17 @@ def image_beside(path: Path, told: str) -> Path | None:
 
     Args:
         path: of the page file.
-        told: name of the image as it stands in there; folders in it are passed over.
+        told: name of the image as it stands in there; folders in it are passed over. "scan.tif#2" is the second page
+            of a file of several, of which there has to be an image of its own, called as the page file.
 
     Returns:
         None where there is none beside the file, in the folder above, or in `images` in either.
     """
     name = _base_name(told)
-    stems = dict.fromkeys((Path(name).stem, path.stem))
+    of_several = re.fullmatch(r".+#([0-9]+)", name)
+    stems = dict.fromkeys((path.stem,) if of_several else (Path(name).stem, path.stem))
+    if of_several and int(of_several[1]) == 1:
+        name = name.rpartition("#")[0]
     for folder in (path.parent, path.parent.parent, path.parent / "images", path.parent.parent / "images"):
         names = [stem + s for stem in stems if stem for suffix in IMAGE_SUFFIXES for s in (suffix, suffix.upper())]
         for candidate in (folder / n for n in (name, *names) if n):

@@ -32,7 +32,7 @@ SOURCES: dict[str, Callable[[Path], list[Sample]]] = {
 }
 
 
-def read_samples(paths: Sequence[Path], split: str = "all") -> list[Sample]:
+def read_samples(paths: Sequence[Path | str], split: str = "all") -> list[Sample]:
     """All lines of these files and folders, in their order.
 
     Args:
@@ -44,16 +44,16 @@ def read_samples(paths: Sequence[Path], split: str = "all") -> list[Sample]:
         GroundTruthError: no such file, nothing understood in it, damaged, the same id twice, or no line of this split.
         MissingExtraError: Parquet without pyarrow.
     """
-    samples = []
-    for path in {path.resolve(): path for path in paths}.values():
+    samples, files = [], [Path(path) for path in paths]
+    for path in {path.resolve(): path for path in files}.values():
         samples += [sample for kind in _sources_in(path) for sample in SOURCES[kind](path)]
-    _check_ids(samples, paths)
+    _check_ids(samples, files)
     chosen = samples if split == "all" else [sample for sample in samples if split_of(sample) == split]
     if not chosen:
         if not samples:
-            raise GroundTruthError(f"{_names(paths)}: holds no line; transcribe some")
+            raise GroundTruthError(f"{_names(files)}: holds no line; transcribe some")
         there = ", ".join(f"{name} ({count:,})" for name, count in Counter(map(split_of, samples)).most_common())
-        raise GroundTruthError(f"{_names(paths)}: no line in split '{split}'; there are: {there}")
+        raise GroundTruthError(f"{_names(files)}: no line in split '{split}'; there are: {there}")
     return chosen
 
 

@@ -114,7 +114,7 @@ class ImageFile:
 
     def image(self, name: str) -> Gray:
         """Decode; see `ImageSource`."""
-        return load_image(self.path, f"{name}: {self.path}")
+        return load_image(self.path, f"{name}: {self.path}", single=True)
 
     def file(self) -> bytes | None:
         """The file's bytes."""
