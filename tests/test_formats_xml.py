@@ -16,7 +16,7 @@ from written_sources import alto_xml, page_line, page_xml
 from uncial.document import Page, Transcript
 from uncial.errors import GroundTruthError, ImageError
 from uncial.formats import FORMATS
-from uncial.formats.page_file import fitted, image_beside, marked_page, read_page_file
+from uncial.formats.page_file import fitted, image_beside, image_called, marked_page, read_page_file
 from uncial.formats.xml_files import clean
 from uncial.geometry import Box
 
@@ -214,6 +214,8 @@ def test_a_page_file_of_a_later_page_does_not_get_the_first_one(tmp_path: Path) 
     (tmp_path / "scan.tif").touch()
     assert image_beside(path, "scan.tif#1") == tmp_path / "scan.tif"
     assert image_beside(path, "scan.tif#2") is None
+    assert image_called("scan.tif#2", path) == "scan.tif#2, saved as scan-0002.png,"
+    assert image_called("scan.tif", path) == "scan.tif"
     assert image_beside(path, "scan.pdf#1") is None
     (tmp_path / "scan-0002.png").touch()
     assert image_beside(path, "scan.tif#2") == tmp_path / "scan-0002.png"

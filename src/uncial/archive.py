@@ -10,7 +10,7 @@ from typing import Any
 from uncial.document import Failure, Line, Page, Region, Transcript, merged
 from uncial.errors import ConfigError, ImageError, UncialError
 from uncial.formats import FORMATS
-from uncial.formats.page_file import fitted, image_beside, marked_page
+from uncial.formats.page_file import fitted, image_beside, image_called, marked_page
 from uncial.formats.page_file import page_of as page_of_file
 from uncial.formats.plain import readings_and_words
 from uncial.geometry import Box
@@ -137,7 +137,7 @@ def marked_scan(path: Path, name: str) -> Scan | Failure:
         marked = marked_page(path)
         page, image = page_of_file(marked, path), image_beside(path, marked.image)
         if image is None:
-            where = f"its image {marked.image or path.stem} lies neither beside it nor above"
+            where = f"its image {image_called(marked.image, path)} lies neither beside it nor above"
             return Failure(name, f"{name}: {where}; put it there, or read the image without its page file")
         gray = load_image(image)
         page = fitted(page, gray.shape, str(image))

@@ -17,6 +17,8 @@ from uncial.formats.xml_files import free_name, parsed
 from uncial.geometry import Box, Points, baseline_of, box_around
 from uncial.image_file import IMAGE_SUFFIXES
 
+OF_SEVERAL = re.compile(r".+#([0-9]+)")  # the name of one page of a file of several
+
 PAGE_FILES: dict[str, Callable[[etree._Element], WrittenPage]] = {
     "PcGts": marked_in_page_xml,
     "alto": marked_in_alto,
@@ -83,7 +85,7 @@ def image_beside(path: Path, told: str) -> Path | None:
         None where there is none beside the file, in the folder above, or in `images` in either.
     """
     name = _base_name(told)
-    of_several = re.fullmatch(r".+#([0-9]+)", name)
+    of_several = OF_SEVERAL.fullmatch(name)
     stems = dict.fromkeys((path.stem,) if of_several else (Path(name).stem, path.stem))
     if of_several and int(of_several[1]) == 1:
         name = name.rpartition("#")[0]
@@ -93,6 +95,17 @@ def image_beside(path: Path, told: str) -> Path | None:
             if candidate.suffix.lower() != ".xml" and _is_file(candidate):
                 return candidate
     return None
+
+
+def image_called(told: str, path: Path) -> str:
+    """The image of a page file for a message: as it is told, and by which name one page of several is found.
+
+    Args:
+        told: name of the image as it stands in the page file; "" where it is not told.
+        path: of the page file.
+    """
+    page = f", saved as {path.stem}.png," if OF_SEVERAL.fullmatch(_base_name(told)) else ""
+    return f"{told or path.stem}{page}"
 
 
 def check_shape(image: str, shape: tuple[int, ...], width: float, height: float) -> None:

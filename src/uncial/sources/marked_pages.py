@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 from uncial.document import Failure, Page
 from uncial.errors import ConfigError, GroundTruthError, ImageError
-from uncial.formats.page_file import PAGE_FILES, fitted, image_beside, read_page_file
+from uncial.formats.page_file import PAGE_FILES, fitted, image_beside, image_called, read_page_file
 from uncial.formats.xml_files import free_name, root_of
 from uncial.image_file import Gray, load_image
 from uncial.sources.files import SPLIT_FOLDERS, TABLE, files_of, is_seen, table_of
@@ -160,7 +160,9 @@ def _page(file: Path, root: Path) -> MarkedPage | None:
         return _flawed(page, str(error))
     image = image_beside(file, told)
     if image is None:
-        return _flawed(page, f"{file}: its image {told} lies neither beside it nor above; put it there")
+        return _flawed(
+            page, f"{file}: its image {image_called(told, file)} lies neither beside it nor above; put it there"
+        )
     return replace(page, split=_split(image, file, root), image=image)
 
 

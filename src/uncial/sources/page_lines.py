@@ -10,7 +10,7 @@ from pathlib import Path
 
 from uncial.errors import ImageError
 from uncial.formats.marked import WrittenPage
-from uncial.formats.page_file import check_shape, image_beside, marked_page
+from uncial.formats.page_file import check_shape, image_beside, image_called, marked_page
 from uncial.formats.xml_files import free_name, root_of
 from uncial.geometry import Points
 from uncial.image_file import Gray, load_image
@@ -95,7 +95,7 @@ def _samples(path: Path, root: Path, page: WrittenPage) -> list[Sample]:
         flaw = line.flaw or ("has no text; transcribe it" if line.text is None else "")
         source: ImageSource = NoImage(flaw)
         if image is None:
-            flaw = f"has a text but no image: {page.image or path.stem} lies neither beside {path} nor above"
+            flaw = f"has a text but no image: {image_called(page.image, path)} lies neither beside {path} nor above"
             source = NoImage(flaw)
         elif not line.flaw:
             source = PageLine(image, page.width, page.height, line.baseline, line.boundary)
