@@ -48,8 +48,8 @@ class Course:
     stale: int = 0
     start_cer: float | None = None
 
-    def losses(self) -> str:
-        """What went without effect, to be told behind something else; "": nothing."""
+    def skipped_note(self) -> str:
+        """How many steps were skipped, to be told behind something else; "": none."""
         if not self.skipped:
             return ""
         return f"; {self.skipped:,} of {self.step:,} steps taught nothing, their loss or gradient was not finite"

@@ -226,7 +226,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
                 if self.course.judge(cer, self.config.tolerance) or not self.out.exists():
                     self.keep()
             self.log(cer)
-            self.tell(f"step {self.course.step:,}: validation CER {cer:.2%}{self.course.losses()}")
+            self.tell(f"step {self.course.step:,}: validation CER {cer:.2%}{self.course.skipped_note()}")
         self.course.stale = int(self.ranks.agree(self.course.stale))
         self.save()  # a resumed run has to beat the bundle that is there
 
