@@ -98,6 +98,44 @@ def test_an_added_layer_begins_by_changing_nothing_and_learns(old: CRNN) -> None
     assert new.recurrent.shares[0].grad.abs().sum() > 0
 
 
+@pytest.mark.parametrize("kind", ["lstm", "gru", "simple"])
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_a_larger_network_begins_by_reading_as_before_and_all_of_it_learns(kind: str, bidirectional: bool) -> None:
+    small = replace(SMALL, recurrent=kind, recurrent_layers=2, bidirectional=bidirectional)
+    torch.manual_seed(6)
+    old = CRNN(small, BEFORE.size).eval()
+    for part in old.modules():  # as of a network that has learned
+        if isinstance(part, torch.nn.BatchNorm2d):
+            part.running_mean.normal_()
+            part.weight.data.uniform_(0.5, 1.5)
+    blocks = (small.blocks[0] + 1, *small.blocks[1:])
+    new = CRNN(replace(small, recurrent_size=small.recurrent_size + 3, blocks=blocks), BEFORE.size).eval()
+    whole = {name: value.numpy() for name, value in old.state_dict().items()}
+    said = take_over(whole, BEFORE, new, BEFORE)
+    block = f"backbone.stages.0.{small.blocks[0]}"
+    assert said == f"4 graphemes keep their weights, none is new; blocks that begin without effect: {block}"
+    images, widths = torch.rand(2, 1, 16, 96), torch.tensor([96, 80])
+    with torch.no_grad():
+        torch.testing.assert_close(new(images, widths)[0], old(images, widths)[0])
+    optimizer = torch.optim.SGD(new.parameters(), lr=0.01)
+    for _ in range(3):  # what comes before weights of 0 learns once these have
+        optimizer.zero_grad()
+        new(images, widths)[0].square().sum().backward()
+        optimizer.step()
+    assert all(
+        value.grad.abs().sum() > 0
+        for name, value in new.named_parameters()
+        if "shortcut.weight" not in name and "shortcut.bias" not in name
+    )
+
+
+def test_layers_of_another_kind_are_not_taken_for_narrower_ones(old: CRNN) -> None:
+    gru = CRNN(replace(SMALL, recurrent="gru"), BEFORE.size)
+    weights = {name: value.numpy() for name, value in gru.state_dict().items()}
+    wider = CRNN(replace(SMALL, recurrent_size=2 * SMALL.recurrent_size), BEFORE.size)
+    assert "recurrent.layers.0.onward" in take_over(weights, BEFORE, wider, BEFORE)
+
+
 def test_parts_of_another_kind_or_size_begin_with_chance_and_it_says_so(old: CRNN) -> None:
     torch.manual_seed(4)
     new = CRNN(replace(SMALL, recurrent="gru", recurrent_layers=1), BEFORE.size)

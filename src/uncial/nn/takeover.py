@@ -1,4 +1,6 @@
-"""Start from the weights of another bundle: graphemes that both alphabets hold keep theirs."""
+"""Start from the weights of another bundle: graphemes that both alphabets hold keep theirs, and a larger network reads
+at first as the smaller one did.
+"""
 
 from collections.abc import Mapping
 
@@ -8,6 +10,7 @@ from numpy.typing import NDArray
 
 from uncial.alphabet import BLANK, Alphabet
 from uncial.nn.crnn import CRNN
+from uncial.nn.growth import idle_blocks, widened
 
 HEADS = ("head.weight", "head.bias", "shortcut.weight", "shortcut.bias")  # one row for each class
 
@@ -15,9 +18,11 @@ HEADS = ("head.weight", "head.bias", "shortcut.weight", "shortcut.bias")  # one 
 def take_over(weights: Mapping[str, NDArray[np.floating]], before: Alphabet, network: CRNN, alphabet: Alphabet) -> str:
     """Load weights into a network with another alphabet, or with some other parts.
 
-    Weights that do not fit, since a part is of another kind or size, stay as chance made them. New graphemes start with
-    small weights of chance and a bias as low as the rarest known one, so that the network does not begin by writing
-    them everywhere.
+    Where recurrent layers are wider, the new units take part in what is known with weights of 0; residual blocks added
+    to a stage begin by changing nothing: so a larger network reads as before, and learns from there (after Chen et al.
+    2016, "Net2Net", but with new units of chance instead of copies). Other weights that do not fit, since a part is of
+    another kind or size, stay as chance made them. New graphemes start with small weights of chance and a bias as low
+    as the rarest known one, so that the network does not begin by writing them everywhere.
 
     Args:
         weights: by their names in the state dictionary, float. Where their network had fewer time steps for each slice,
@@ -35,10 +40,9 @@ def take_over(weights: Mapping[str, NDArray[np.floating]], before: Alphabet, net
     same += [(c, old_class[g]) for c, g in enumerate(alphabet.graphemes, start=1) if g in old_class]
     new_rows, old_rows = (list(rows) for rows in zip(*same, strict=True))
     taken = set()
-    for name, value in weights.items():
-        if name not in state or state[name].shape[1:] != value.shape[1:]:
+    for name, old in widened(weights, network).items():
+        if name not in state or state[name].shape[1:] != old.shape[1:]:
             continue
-        old = torch.tensor(np.asarray(value, dtype=np.float32))
         if name in HEADS:
             fresh = state[name] * 0.1 if name.endswith("weight") else torch.full_like(state[name], float(old.min()))
             steps, steps_before = network.config.steps_per_slice, len(old) // before.size
@@ -50,11 +54,16 @@ def take_over(weights: Mapping[str, NDArray[np.floating]], before: Alphabet, net
         else:
             state[name] = old.to(state[name].dtype)
         taken.add(name)
+    idle = idle_blocks(taken, state)
+    for block in idle:
+        state[f"{block}.second.norm.weight"].zero_()
     network.load_state_dict(state)
     new = [g for g in alphabet.graphemes if g not in old_class]
     parts = list(dict.fromkeys(name.rpartition(".")[0] for name, _ in network.named_parameters() if name not in taken))
+    parts = [part for part in parts if not part.startswith(tuple(f"{block}." for block in idle))]
     return (
         f"{len(same) - 1} graphemes keep their weights, "
         + (f"{len(new)} new: {' '.join(new)}" if new else "none is new")
+        + (f"; blocks that begin without effect: {', '.join(idle)}" if idle else "")
         + (f"; parts that begin with chance: {', '.join(parts)}" if parts else "")
     )
