@@ -182,7 +182,7 @@ def test_several_collections_are_checked_together(tmp_path: Path, drawn_lines: L
 
 def test_only_the_lines_of_a_split_are_converted_if_asked_for(tmp_path: Path, drawn_lines: Lines) -> None:
     data = WRITERS["archive"](tmp_path / "drawn", drawn_lines)
-    assert ": 1 lines" in uncial("data", "convert", data, "-o", tmp_path / "a", "--split", "val").out
+    assert ": 1 line\n" in uncial("data", "convert", data, "-o", tmp_path / "a", "--split", "val").out
     ran = uncial("data", "convert", data, "-o", tmp_path / "b", "--split", "test")
     assert (ran.code, (tmp_path / "b").exists()) == (5, False)
     assert "no line in split 'test'; there are: train (3), val (1)" in ran.told

@@ -36,7 +36,7 @@ def test_the_screen_tells_rates_confusions_and_what_was_left_out(folder: Path, t
     (folder / "line002.png").write_bytes(b"")
     ran = uncial("evaluate", folder, "-m", tiny_bundle.path)
     assert ran.code == 0, ran.told
-    for told in ("CER", "WER, normalised", "'x' as 'n'", "1 lines could not be read", "1 lines were left out"):
+    for told in ("CER", "WER, normalised", "'x' as 'n'", "1 line could not be read", "1 line left out"):
         assert told in ran.out
 
 

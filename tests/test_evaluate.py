@@ -158,7 +158,7 @@ def test_lines_without_splits_are_all_read(tmp_path):
 
 
 def test_a_split_that_is_not_there_is_an_error_that_names_those_there_are(tmp_path):
-    with pytest.raises(GroundTruthError, match=r"split 'test'.*train \(1 lines\)"):
+    with pytest.raises(GroundTruthError, match=r"split 'test'.*train \(1 line\)"):
         evaluation_of(tmp_path, Row("one", split="train"), split="test")
 
 

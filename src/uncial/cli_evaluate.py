@@ -20,6 +20,7 @@ from uncial.cli_options import (
     quality_for,
     read_words,
 )
+from uncial.text import count_of
 
 if TYPE_CHECKING:
     from uncial.evaluation import Evaluation
@@ -102,7 +103,7 @@ def held_out_note(
     from uncial.sources import split_of
 
     if held_out and not {sample.id for sample in samples}.intersection(held_out):
-        told = f"{bundle} held out {len(held_out):,} lines when it learned, none of which is here"
+        told = f"{bundle} held out {count_of(len(held_out), 'line')} when it learned, none of which is here"
         return f"{told}; if it learned from these under another name, the figures are too good"
     if split is None and known != samples:
         count = sum(split_of(sample) == "val" for sample in known)

@@ -8,6 +8,7 @@ import typer
 
 from uncial.cli_options import Data, needs_extra, telling_what_is_kept
 from uncial.errors import ConfigError
+from uncial.text import count_of
 
 if TYPE_CHECKING:
     from uncial.sources import Sample
@@ -162,8 +163,8 @@ def recipe_for(named: str | None, samples: "Sequence[Sample]", start: Path | Non
     lines = sum(split_of(sample) != "test" for sample in samples)
     if lines > FEW:
         return "standard"
-    budget = with_recipe("new-hand", {})["minutes"]
-    show_note(f"{lines:,} lines: learning by the recipe new-hand, made for few; for the usual one, --recipe standard")
+    told, budget = count_of(lines, "line"), with_recipe("new-hand", {})["minutes"]
+    show_note(f"{told}: learning by the recipe new-hand, made for few; for the usual one, --recipe standard")
     if not budgeted:
         show_note(f"without --minutes or --epochs it learns for {budget:g} minutes")
     return "new-hand"

@@ -35,6 +35,7 @@ from uncial.run_log import Watch, rows_of
 from uncial.runtime import Runtime
 from uncial.sources import Sample, read_samples, split_of
 from uncial.systems import SYSTEMS, network_of
+from uncial.text import count_of
 from uncial.train import train
 from uncial.train_config import TrainConfig
 from uncial.training_lines import gather
@@ -240,7 +241,8 @@ def _words(lines: Sequence[Sample], folder: Path, model: Path | None, note: Call
     if not folder.exists():
         bundle = load_bundle(model)
         cut = cut_words(lines, bundle, Runtime(bundle))
-        note(f"{len(cut.words):,} words cut from {cut.lines:,} lines; {len(cut.left_out):,} lines left out")
+        told = f"{count_of(len(cut.words), 'word')} cut from {count_of(cut.lines, 'line')}"
+        note(f"{told}; {count_of(len(cut.left_out), 'line')} left out")
         _put(folder.with_name(f"{WORDS}.left_out.tsv"), "".join(f"{id_}\t{why}\n" for id_, why in cut.left_out))
         convert(cut.words, folder, "archive")
     return read_samples([folder])

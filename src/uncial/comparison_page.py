@@ -13,10 +13,10 @@ from uncial import __version__
 from uncial.comparison import Comparison, Growth, Result, UnitComparison, Worth
 from uncial.errors import ImageError
 from uncial.metrics import count_edits
-from uncial.report import count_of, percent, picture, place, speed, ticks
+from uncial.report import percent, picture, place, speed, ticks
 from uncial.sources import Sample
 from uncial.systems import SYSTEMS
-from uncial.text import graphemes
+from uncial.text import count_of, graphemes
 
 Values = dict[str, Any]
 WORST_RATE = 1.0  # the end of the axis for rates, at most: what reads less than nothing is off the scale

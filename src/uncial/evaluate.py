@@ -19,7 +19,7 @@ from uncial.evaluation import Evaluation
 from uncial.metrics import words
 from uncial.read_line import ReadLine
 from uncial.sources import Sample, split_of
-from uncial.text import reading_text
+from uncial.text import count_of, reading_text
 
 LINES_AT_ONCE = 256  # images in memory together; as many as the recognizer sorts by width
 PIXELS_AT_ONCE = 2**26  # or fewer, of larger images (64 MB)
@@ -115,9 +115,9 @@ def _trigrams(text: str) -> list[tuple[str, str, str]]:
 def _nothing_to_read(samples: Sequence[Sample], split: str, left_out: Sequence[Failure]) -> str:
     if left_out:
         first = left_out[0]
-        return f"none of the {len(left_out)} lines of split '{split}' can be scored; {first.id}: {first.reason}"
+        return f"of {count_of(len(left_out), 'line')} of split '{split}' none can be scored; {first.id}: {first.reason}"
     there = Counter(split_of(sample) for sample in samples)
-    told = ", ".join(f"{name} ({count} lines)" for name, count in sorted(there.items())) or "none"
+    told = ", ".join(f"{name} ({count_of(count, 'line')})" for name, count in sorted(there.items())) or "none"
     return f"there is no line in split '{split}'; splits of this data: {told}; choose one with --split"
 
 

@@ -7,6 +7,7 @@ from uncial.bundle import load_bundle
 from uncial.nn.batches import BatchMaker, spread
 from uncial.own_language import give_language
 from uncial.quantise import quantise
+from uncial.text import count_of
 from uncial.train_config import TrainConfig
 
 LANGUAGE_LINES = 300  # validation lines by which a language model is weighed
@@ -38,5 +39,5 @@ def finish(out: Path, training: BatchMaker, validation: BatchMaker, real: int, c
     if config.language_bytes and not bundle.language_model:
         texts = [line.classes for line in training.lines[:real]]
         judged = validation.known(spread(len(validation.lines), LANGUAGE_LINES))
-        yield f"weighing a language model of its own texts on {len(judged):,} lines"
+        yield f"weighing a language model of its own texts on {count_of(len(judged), 'line')}"
         yield give_language(bundle, texts, judged, config.language_bytes)

@@ -12,6 +12,7 @@ from uncial.ngram import trie
 from uncial.ngram_adapt import adapt, levels_of
 from uncial.ngram_estimate import Counts
 from uncial.ngram_file import Language, load_ngrams, to_bytes
+from uncial.text import count_of
 from uncial.train_config import TrainConfig
 
 
@@ -64,5 +65,5 @@ def language_of(old: Bundle, alphabet: Alphabet, texts: Sequence[Sequence[int]])
         data = to_bytes(replace(model, graphemes=alphabet.graphemes))
     if texts:
         about["adapted_to_lines"] = len(texts)
-    done = f"is adapted to {len(texts):,} lines" if texts else "stays as it is"
+    done = f"is adapted to {count_of(len(texts), 'line')}" if texts else "stays as it is"
     return Language(data, about, old.beam, old.calibration), f"the language model of {old.path} goes along and {done}"

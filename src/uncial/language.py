@@ -19,7 +19,7 @@ from uncial.ngram_estimate import Counts, estimate
 from uncial.ngram_file import to_bytes
 from uncial.sources import read_samples, split_of, with_held_out
 from uncial.sources.files import IMAGE_SUFFIXES, TABLE, TEXT_SUFFIX, files_of, table_of, text_of
-from uncial.text import normalise, reading_text, typed
+from uncial.text import count_of, normalise, reading_text, typed
 
 JOINING = regex.compile(r"[^\p{GCB=Other}]")  # a character that may be part of a longer grapheme; Unicode UAX 29
 RUNNING = (".txt", ".txt.xz")
@@ -205,7 +205,7 @@ def learn(
     for text in texts:
         counts += Counts.of(text.lines, order, alphabet.size) * text.weight
         read.append((len(text.lines), replace(text, lines=[])))  # counted, so that memory holds one text at a time
-        note(f"{text.name}: {len(text.lines):,} lines; {len(counts.windows):,} n-grams of {order} so far")
+        note(f"{text.name}: {count_of(len(text.lines), 'line')}; {len(counts.windows):,} n-grams of {order} so far")
     if not len(counts.windows):
         raise GroundTruthError("the texts hold no line to learn from; name others")
     model = pruned(counts, alphabet.graphemes, most_bytes, note)

@@ -25,7 +25,7 @@ from uncial.evaluation import MOST_FREQUENT, Evaluation, Group, Score
 from uncial.metrics import aligned
 from uncial.read_line import ReadLine, told_confidences, told_words, worst_lines
 from uncial.reliability import bins_of, calibration_error
-from uncial.text import graphemes
+from uncial.text import count_of, graphemes
 
 MARK = b"<!doctype html>\n<!-- Uncial evaluation report -->"  # how an earlier report is known
 PICTURES = 24  # worst lines shown; with pictures of some 10 kB each
@@ -96,11 +96,6 @@ def percent(fraction: float | None) -> str:
     if fraction is None or not np.isfinite(fraction):
         return "–"
     return f"{fraction:.{2 if fraction < 0.09995 else 1}%}".replace("%", "\u202f%")
-
-
-def count_of(number: int, thing: str) -> str:
-    """How many of something, for people: 1 line, 1,542 lines."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def points(fraction: float) -> str:

@@ -17,6 +17,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from uncial.config import to_dict
+from uncial.text import count_of
 
 if TYPE_CHECKING:
     from uncial.bundle import Bundle
@@ -125,11 +126,11 @@ def show_evaluation(evaluation: "Evaluation") -> None:
         screen.print(_table_of_documents(evaluation.documents))
     if evaluation.confusions:
         pairs = evaluation.confusions.most_common(CONFUSIONS)
-        told = (f"{was or 'nothing'!r} as {read or 'nothing'!r} {count:,} times" for (was, read), count in pairs)
+        told = (f"{was or 'nothing'!r} as {to or 'nothing'!r} {count_of(n, 'time')}" for (was, to), n in pairs)
         screen.print(f"\nmost often read wrongly: {', '.join(told)}")
-    for kind, some in (("could not be read", evaluation.failures), ("were left out", evaluation.left_out)):
+    for kind, some in (("could not be read", evaluation.failures), ("left out", evaluation.left_out)):
         if some:
-            screen.print(f"\n{len(some):,} lines {kind}; first: {some[0].id}: {some[0].reason}")
+            screen.print(f"\n{count_of(len(some), 'line')} {kind}; first: {some[0].id}: {some[0].reason}")
     screen.print(f"\n{len(evaluation.lines) / evaluation.seconds:,.0f} lines/s")
 
 
@@ -178,14 +179,14 @@ def show_check(found: "GroundTruthCheck") -> None:
         table.add_row("marks removed", ", ".join(f"{name} {count:,}" for name, count in found.marks))
     console().print(table)
     _list("images that stand more than once", [", ".join(ids) for ids in found.same_images])
-    _list("texts in many documents", [f"{r.text} ({r.lines:,} lines)" for r in found.repeated_texts])
+    _list("texts in many documents", [f"{r.text} ({count_of(r.lines, 'line')})" for r in found.repeated_texts])
     _list("images on which nothing can be seen", found.blank_images)
     _show_left_out(found.left_out)
 
 
 def show_converted(done: "Converted") -> None:
     """What was written where, and which lines were not."""
-    console().print(f"{done.path}: {done.lines:,} lines")
+    console().print(f"{done.path}: {count_of(done.lines, 'line')}")
     _show_left_out(done.left_out)
 
 
@@ -281,20 +282,19 @@ def show_tuned(found: "Tuned") -> None:
     """All ways to decode that were tried, and how the chosen one does on lines that it was not chosen by."""
     table = Table("weight", "bonus", "prior", "width", "CER", "CPU-ms a line", "", box=None, pad_edge=False)
     for trial in (*found.trials, *found.judged):
-        beam = trial.beam
-        settings = ("best path", "", "", "")
-        if beam:
-            settings = (f"{beam.weight:g}", f"{beam.bonus:g}", f"{beam.prior:g}", str(beam.width))
+        settings = ["best path", "", "", ""]
+        if beam := trial.beam:
+            settings = [f"{x:g}" for x in (beam.weight, beam.bonus, beam.prior, beam.width)]
         if trial is found.judged[0]:
             table.add_section()
-            table.add_row(f"chosen on {found.lines[0]:,} lines; judged on {found.lines[1]:,} others:")
+            table.add_row("chosen on {:,} lines; judged on {:,} others:".format(*found.lines))
         was = "as it was" if trial is found.judged[1] else ""
         table.add_row(*settings, f"{trial.cer:.2%}", f"{trial.milliseconds:.2f}", was)
     console().print(table, "")
     for part, errors in found.errors.items():
-        (temperature, shift), (before, after) = getattr(found.calibration, part), (f"{100 * x:.1f}" for x in errors)
+        (temperature, shift), (before, after) = getattr(found.calibration, part), (100 * x for x in errors)
         what = {"fast_word": "word, quality fast"}.get(part, part)
-        told = f"temperature {temperature:g}, shift {shift:g}; off by {after} points, {before} as it was"
+        told = f"temperature {temperature:g}, shift {shift:g}; off by {after:.1f} points, {before:.1f} as it was"
         console().print(f"confidence of a {what}: {told}")
     if not found.better:
         console().print("the beam stays as it was, since that reads those others better; try more lines")

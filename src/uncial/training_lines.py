@@ -18,7 +18,7 @@ from uncial.lineimage import line_image
 from uncial.nn.batches import TrainingLine
 from uncial.nn.bigrams import Bigram, frequent_bigrams
 from uncial.sources import Sample, split_of
-from uncial.text import reading_text
+from uncial.text import count_of, reading_text
 from uncial.train_config import TrainConfig
 
 LEAST_HELD_OUT = 3  # lines; fewer tell nothing
@@ -77,7 +77,7 @@ class TrainingLines:
         out = "; ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
         drawn = f" ({self.synthetic:,} synthetic)" if self.synthetic else ""
         return (
-            f"{len(self.training):,} lines to learn from{drawn}, {len(self.validation):,} to choose by, "
+            f"{count_of(len(self.training), 'line')} to learn from{drawn}, {len(self.validation):,} to choose by, "
             f"{len(self.alphabet.graphemes)} graphemes; left out: {out or 'none'}"
         )
 

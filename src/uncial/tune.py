@@ -31,7 +31,7 @@ from uncial.reliability import (
 )
 from uncial.runtime import LineImage, LogProbs, Runtime
 from uncial.sources import Sample, split_of, with_held_out
-from uncial.text import reading_text
+from uncial.text import count_of, reading_text
 
 WEIGHTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
 BONUSES = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
@@ -109,7 +109,9 @@ def tune(
     samples = with_held_out(samples, bundle.provenance.get("held_out", ()))
     lines = network_outputs(bundle, samples, most, progress)
     if len(lines) < 2:
-        raise GroundTruthError(f"{len(lines)} lines of split 'val' can be read; give ground truth that has some")
+        raise GroundTruthError(
+            f"{count_of(len(lines), 'line')} of split 'val' can be read; give ground truth that has some"
+        )
     found = weigh(lines, model, from_dict(BeamConfig, bundle.beam), bundle.calibration)
     assert found.taken.beam, "what is taken is a beam, whatever it was before"
     add_decoding(bundle, told(found.taken.beam), found.calibration)
