@@ -8,8 +8,8 @@ import pytest
 import torch
 from test_bundle import full_disk
 
-from uncial.checkpoint import FILE, Course, load_checkpoint, run_folder, save_checkpoint, write_whole
-from uncial.errors import ConfigError, StorageError
+from uncial.checkpoint import FILE, Course, check_there, load_checkpoint, run_folder, save_checkpoint, write_whole
+from uncial.errors import ConfigError, StorageError, TrainingError
 
 IDENTITY = {"network": {"height": 16, "channels": [4, 6]}, "alphabet": ["a", "b"]}
 COURSE = Course(step=7, epoch=1, batch=3, lines=21, seconds=3.5, best_cer=0.5, cer=0.6, skipped=1)
@@ -81,13 +81,13 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     ("name", "value"), [("network", {"height": 16, "channels": [4, 8]}), ("alphabet", ["a", "b", "c"])]
 )
 def test_a_checkpoint_of_another_training_is_refused_by_what_differs(folder: Path, name: str, value: object) -> None:
-    with pytest.raises(ConfigError, match=f"made with another {name}; resume with the settings"):
+    with pytest.raises(TrainingError, match=f"made with another {name}; resume with the settings"):
         load_checkpoint(folder, {**IDENTITY, name: value})
 
 
 def test_no_checkpoint_is_told(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="no checkpoint to resume; leave --resume out"):
-        load_checkpoint(tmp_path, IDENTITY)
+    with pytest.raises(TrainingError, match="no checkpoint to resume; leave --resume out"):
+        check_there(tmp_path / "bundle")
 
 
 def cut_short(path: Path) -> None:
@@ -113,26 +113,26 @@ def without_its_course(path: Path) -> None:
 )
 def test_a_damaged_checkpoint_is_told_with_a_cure(folder: Path, damage: Callable[[Path], None]) -> None:
     damage(folder / FILE)
-    with pytest.raises(StorageError, match="no checkpoint or is damaged.*begin anew with another -o"):
+    with pytest.raises(TrainingError, match="no checkpoint or is damaged.*begin anew with another -o"):
         load_checkpoint(folder, IDENTITY)
 
 
 def test_a_checkpoint_that_would_run_code_is_refused(folder: Path) -> None:
     torch.save({"version": 1, "course": Course()}, folder / FILE)
-    with pytest.raises(StorageError, match="is damaged"):
+    with pytest.raises(TrainingError, match="is damaged"):
         load_checkpoint(folder, IDENTITY)
 
 
 def test_a_checkpoint_of_a_newer_version_is_told(folder: Path) -> None:
     torch.save({"version": 2}, folder / FILE)
-    with pytest.raises(StorageError, match="has version 2, this Uncial knows 1"):
+    with pytest.raises(TrainingError, match="has version 2, this Uncial knows 1"):
         load_checkpoint(folder, IDENTITY)
 
 
 def test_a_run_goes_on_though_settings_were_added_since_it_began(folder: Path) -> None:
     network = IDENTITY["network"] | {"added": 3}
     assert load_checkpoint(folder, IDENTITY | {"network": network})[1] == COURSE
-    with pytest.raises(ConfigError, match="another network"):
+    with pytest.raises(TrainingError, match="another network"):
         load_checkpoint(folder, IDENTITY | {"network": network | {"height": 32}})
-    with pytest.raises(ConfigError, match="another network"):
+    with pytest.raises(TrainingError, match="another network"):
         load_checkpoint(folder, IDENTITY | {"network": {"height": 16}})

@@ -47,6 +47,11 @@ def test_the_report_is_written_beside_the_figures(folder: Path, tiny_bundle: Bun
     assert "<html" in (tmp_path / "page.html").read_text(encoding="utf-8").lower()
 
 
+def test_report_and_table_are_two_files(folder: Path, tmp_path: Path) -> None:
+    ran = uncial("evaluate", folder, "--report", tmp_path / "x", "--lines", tmp_path / "x")
+    assert (ran.code, "name two files" in ran.told) == (2, True)
+
+
 def test_a_report_does_not_overwrite_what_is_no_report(folder: Path, tiny_bundle: Bundle) -> None:
     ran = uncial("evaluate", folder, "-m", tiny_bundle.path, "--report", folder / "line000.png")
     assert ran.code == 8

@@ -101,7 +101,7 @@ def test_resume_passes_over_nothing_that_another_scan_or_name_stands_for(
     ran = uncial(*words, tmp_path / "letter.tif", tmp_path / "missing.png", "--resume")
     assert ran.code == 3 and (out / "letter-0002.txt").exists()
     ran = uncial(*words, tmp_path / "letter.png", tmp_path / "letter.bmp", "--resume")
-    assert ran.code == 3 and "letter.txt: is there already" in ran.told and "passed over: 1" in ran.told
+    assert ran.code == 3 and "letter.txt, which is there already" in ran.told and "passed over: 1" in ran.told
 
 
 def test_what_cannot_be_read_has_the_same_exit_code_when_the_others_are_there(
@@ -118,7 +118,7 @@ def test_standard_input_is_never_passed_over(folder: Path, tiny_bundle: Bundle, 
     (tmp_path / "out").mkdir()
     assert uncial(*words, stdin=(folder / "line000.png").read_bytes()).code == 0
     ran = uncial(*words, stdin=(folder / "line001.png").read_bytes())
-    assert ran.code == 3 and "stdin.txt: is there already" in ran.told
+    assert ran.code == 3 and "stdin.txt, which is there already" in ran.told
 
 
 @pytest.mark.parametrize(
@@ -177,3 +177,9 @@ def test_what_is_no_text_does_not_go_to_a_terminal(monkeypatch: pytest.MonkeyPat
             format_for(name, None)
     assert format_for(None, None) == Format.text
     assert format_for(Format.pdf, "x.pdf") == Format.pdf
+
+
+def test_an_empty_name_is_no_folder_and_no_screen(folder: Path, tiny_bundle: Bundle) -> None:
+    for words in (("",), (folder, "-o", "")):
+        ran = uncial("read", "-m", tiny_bundle.path, *words)
+        assert (ran.code, ran.out, "a name is empty" in ran.told) == (2, "", True)

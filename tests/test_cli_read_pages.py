@@ -64,8 +64,8 @@ def test_a_layout_bundle_that_cannot_be_used_is_told_before_anything_is_read(
 ) -> None:
     ran = uncial("read", "-m", tiny_bundle.path, "-f", "json", page, page, "--layout", tmp_path / "none")
     assert (ran.out, ran.code) == ("", 6)
-    assert "none: is no layout bundle" in ran.told
-    with pytest.raises(BundleError, match="is no layout bundle"):
+    assert "none: no such folder; a layout bundle is" in ran.told
+    with pytest.raises(BundleError, match="a layout bundle is what"):
         Recognizer.load(tiny_bundle.path, layout=tmp_path / "none")
 
 

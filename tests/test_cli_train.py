@@ -63,6 +63,8 @@ def test_a_finished_run_is_not_overwritten_and_goes_on_only_with_resume(folder: 
     resumed = uncial("train", folder, "-o", tmp_path / "bundle", "--epochs", 2, "--resume", *QUICK_OPTIONS)
     assert resumed.code == 0, resumed.told
     assert "resumed" in resumed.told
+    ended = uncial("train", folder, "-o", tmp_path / "bundle", "--epochs", 2, "--resume", *QUICK_OPTIONS)
+    assert (ended.code, "its budget is used up" in ended.told) == (0, True)
 
 
 def test_a_place_that_is_taken_is_told_before_the_lines_are_read(tmp_path: Path) -> None:
@@ -81,10 +83,11 @@ def test_what_is_quickly_told_is_told_before_the_lines_are_read(
     assert uncial("train", tmp_path / "no lines", "-o", tmp_path / "bundle", *words).code == code
 
 
-def test_resuming_without_a_checkpoint_is_told(folder: Path, tmp_path: Path) -> None:
-    ran = quick_run(folder, tmp_path / "bundle", "--resume")
-    assert ran.code == 8
-    assert "no checkpoint" in ran.told
+def test_resuming_without_a_checkpoint_is_told_before_the_lines_are_read(tmp_path: Path) -> None:
+    for command in ("train", "train-layout"):
+        ran = uncial(command, tmp_path / "no lines", "-o", tmp_path / "bundle", "--resume")
+        assert (ran.code, "no checkpoint" in ran.told) == (9, True), ran.told
+    assert not list(tmp_path.glob("bundle*"))
 
 
 @pytest.mark.parametrize(

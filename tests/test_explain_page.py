@@ -118,11 +118,14 @@ def test_the_command_writes_a_page_or_json(
     cv2.imwrite(str(image), drawn_lines[3].image)
     ran = uncial("explain", image, "-m", tiny_bundle.path, "-o", tmp_path / "explain.html")
     assert (ran.code, ran.out) == (0, f"{tmp_path / 'explain.html'}: no news\n")
-    ran = uncial("explain", image, "-m", tiny_bundle.path, "-f", "json", "-o", tmp_path / "explain.json")
+    ran = uncial("explain", image, "-m", tiny_bundle.path, "-o", tmp_path / "explain.json")
     assert ran.code == 0
     assert (tmp_path / "explain.json").read_text(encoding="utf-8").startswith("{")
     again = uncial("explain", image, "-m", tiny_bundle.path, "-o", tmp_path / "explain.json")
     assert (again.code, "--force" in again.told) == (8, True)
+    cv2.imwrite(str(image), drawn_lines[3].image[:2])
+    low = uncial("explain", image, "-m", tiny_bundle.path, "-o", tmp_path / "low.html")
+    assert (low.code, f"{image}: the image is" in low.told) == (4, True)
 
 
 def test_what_reading_makes_of_the_line_otherwise_is_told(

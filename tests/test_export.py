@@ -27,6 +27,8 @@ def test_an_exported_file_stands_alone_and_reads_as_the_bundle_does(
     log_probs, _ = session.run(None, {"images": image, "widths": np.array([image.shape[3]])})
     assert "".join(graphemes[span.class_ - 1] for span in best_path(log_probs[0])) == drawn_lines[2].text
     assert (facts["line_height"], facts["step_width"]) == ("64", "4")
+    preprocessing = {"margin": f"{tiny_bundle.line_image.margin}", "stretch": f"{tiny_bundle.line_image.stretch:g}"}
+    assert preprocessing.items() <= facts.items()
 
 
 def test_an_export_replaces_an_older_one(tiny_bundle: Bundle, tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_what_is_no_whole_image_is_refused_by_its_name(data: bytes, finding: str
     "side", [9_450, 11_000, 20_000], ids=["above ours", "above Pillow's warning", "above its error"]
 )
 def test_gigantic_images_are_refused_before_they_are_decoded(side: int) -> None:
-    with pytest.raises(ImageError, match="limit is 89,000,000; scale it down or cut it"):
+    with pytest.raises(ImageError, match="limit is 89,000,000 pixels; scale it down or cut it"):
         load_image(stored(Image.new("1", (side, side)), "PNG"))
 
 

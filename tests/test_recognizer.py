@@ -1,5 +1,6 @@
 import shutil
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -9,6 +10,7 @@ from conftest import DrawnLine
 from uncial.alphabet import BLANK, Alphabet
 from uncial.bundle import Bundle, add_decoding, add_language_model, load_bundle
 from uncial.decoders import DecodedSpan, peak_posteriors
+from uncial.document import Page
 from uncial.errors import BundleError, ConfigError, ImageError
 from uncial.ngram_estimate import Counts, estimate
 from uncial.ngram_file import to_bytes
@@ -107,6 +109,18 @@ def test_an_image_too_small_to_read_is_told_with_its_number(
 ) -> None:
     with pytest.raises(ImageError, match="line image 2: "):
         recognizer.read_lines([drawn_lines[0].image, np.zeros((64, 1), np.uint8)])
+
+
+@pytest.mark.parametrize("image", ["line.png", np.zeros((64, 200, 3), np.uint8), np.zeros((64, 200)), [[0, 255]]])
+def test_what_is_no_gray_image_of_8_bits_is_told(recognizer: Recognizer, image: Any) -> None:
+    for read in (recognizer.read_line, recognizer.read_page, recognizer.find_lines):
+        with pytest.raises(ImageError, match="is gray, an array"):
+            read(image)
+
+
+def test_a_page_of_another_size_is_told(recognizer: Recognizer) -> None:
+    with pytest.raises(ImageError, match="has 300 x 200 pixels, its lines were marked on 30 x 20"):
+        recognizer.read_page(np.full((200, 300), 255, np.uint8), page=Page("x", 30, 20))
 
 
 def test_a_wrong_name_is_told(tiny_bundle: Bundle, tmp_path: Path) -> None:

@@ -172,8 +172,11 @@ def test_folders_are_replaced_by_the_scans_in_them(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for name in ("b.JPG", "a.pdf", ".c.png", "a.xml", "notes.txt", "d.heic"):
         (tmp_path / name).touch()
+    Image.new("L", (9, 9)).save(tmp_path / "e.jfif", "JPEG")
+    Image.new("L", (9, 9)).save(tmp_path / "no suffix", "PNG")
     names = scan_names([str(tmp_path), "-", "x.tif", str(tmp_path / "empty")])
-    assert names == [*(str(tmp_path / n) for n in ("a.pdf", "b.JPG", "d.heic")), "-", "x.tif", str(tmp_path / "empty")]
+    scans = [str(tmp_path / name) for name in ("a.pdf", "b.JPG", "d.heic", "e.jfif", "no suffix")]
+    assert names == [*scans, "-", "x.tif", str(tmp_path / "empty")]
     (tmp_path / ".hidden").mkdir()
     assert passed_over([str(tmp_path), "-", "x.tif", str(tmp_path / "empty")]) == [
         f"{tmp_path}: folders in it that are passed over: 1 (empty); name them, too"

@@ -234,6 +234,31 @@ def test_entities_are_not_followed(tmp_path: Path) -> None:
         read_samples([tmp_path / "a.xml"])
 
 
+def test_a_page_file_that_cannot_be_read_does_not_stop_those_beside_it(tmp_path: Path, drawn_lines: Lines) -> None:
+    folder = write_page(tmp_path, drawn_lines)
+    whole = (folder / "sheet.xml").read_text(encoding="utf-8")
+    (folder / "cut.xml").write_text(whole[:-30], encoding="utf-8")
+    samples = read_samples([folder])
+    assert len(samples) == len(TEXTS) + 1
+    flaws = [sample.flaw for sample in samples if sample.flaw]
+    assert len(flaws) == 1
+    assert "cut.xml: not well-formed" in flaws[0]
+
+
+def test_points_of_old_page_files_are_elements(tmp_path: Path, drawn_lines: Lines) -> None:
+    def as_elements(told: re.Match[str]) -> str:
+        points = "".join('<Point x="{}" y="{}"/>'.format(*point.split(",")) for point in told[2].split())
+        return f"<{told[1]}>{points}</{told[1]}>"
+
+    new = read_samples([write_page(tmp_path / "new", drawn_lines)])
+    xml = (tmp_path / "new" / "sheet.xml").read_text(encoding="utf-8")
+    old = re.sub(r'<(Coords|Baseline) points="([^"]*)"/>', as_elements, xml)
+    assert "points=" not in old
+    for one, other in zip(samples_of(tmp_path, drawn_lines, old), new, strict=True):
+        assert not one.flaw
+        np.testing.assert_array_equal(one.image(), other.image())
+
+
 def test_xml_files_of_other_kinds_in_a_folder_are_passed_over(tmp_path: Path, drawn_lines: Lines) -> None:
     folder = write_page(tmp_path, drawn_lines)
     (folder / "mets.xml").write_text("<mets/>", encoding="utf-8")

@@ -264,6 +264,7 @@ def test_a_bundle_with_another_alphabet_is_begun_with_and_it_says_so(tmp_path: P
     old = unbroken.alphabet.graphemes
     assert bundle.architecture == unbroken.architecture
     assert bundle.alphabet.graphemes == (*old, "b", "d", "p", "z")
+    assert bundle.provenance["begun_with"] == unbroken.path.name
     assert f"{len(old)} graphemes keep their weights, 4 new: b d p z" in [progress.note for progress in heard]
     for name in ("head.weight", "shortcut.weight", "head.bias"):  # at a learning rate of 0 nothing has moved
         np.testing.assert_array_equal(bundle.weights[name][: len(old) + 1], unbroken.weights[name], err_msg=name)

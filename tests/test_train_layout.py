@@ -13,7 +13,7 @@ from uncial import train_layout as training
 from uncial.atomic import aside
 from uncial.bundle import SHIPPED
 from uncial.document import Line, Page, Region
-from uncial.errors import BundleError, ConfigError, GroundTruthError, ImageError, StorageError
+from uncial.errors import BundleError, GroundTruthError, ImageError, StorageError, TrainingError
 from uncial.evaluate_layout import evaluate_layout
 from uncial.formats.page_xml import write_page_xml
 from uncial.layout.bundle import GRAPH, save_layout
@@ -111,7 +111,7 @@ def test_training_writes_a_bundle_that_finds_lines_and_a_run_that_goes_on(folder
     assert NetworkFinder(bundle).maps(np.full((50, 70), 200, np.uint8)).shape == (4, 23, 32)
     with pytest.raises(StorageError, match="resume"):
         train_layout(pages, out, TINY)
-    with pytest.raises(ConfigError, match="another size; resume with"):
+    with pytest.raises(TrainingError, match="another size; resume with"):
         train_layout(pages, out, replace(TINY, size=96), resume=True)
     before = bundle.provenance["steps"]
     train_layout(pages, out, replace(TINY, minutes=0.06), resume=True)

@@ -201,9 +201,12 @@ def _result(reading: Reading, task: Task) -> Result:
         return failed(reading.name, outcome.reason, task)
     assert reading.scan is not None, "what was read was opened"
     file, data = reading.scan.stem + kind.suffix, _file_of(reading, task.format)
+    turned = "; if it does not stand upright: --rotate auto" if task.rotate == "none" else ""
+    page = "; if it shows a page: --as page" if task.shows in {"line", "word"} else ""
     if not isinstance(outcome, Page):
-        return Result(reading.name, file, data, (), () if outcome.text else (f"{reading.name}: no writing was found",))
-    notes = [] if outcome.text or outcome.failures else [f"{reading.name}: no writing was found on this page"]
+        silent = () if outcome.text else (f"{reading.name}: no writing was found{page}",)
+        return Result(reading.name, file, data, (), silent)
+    notes = [] if outcome.text or outcome.failures else [f"{reading.name}: no writing was found on this page{turned}"]
     if outcome.left_out:
         notes.append(
             f"{reading.name}: left out {outcome.left_out} pieces of lines that the picture's rim cuts off, of a facing "

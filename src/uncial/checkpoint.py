@@ -14,7 +14,7 @@ import torch
 
 from uncial.atomic import written_whole
 from uncial.bundle import MODELS
-from uncial.errors import ConfigError, StorageError
+from uncial.errors import ConfigError, StorageError, TrainingError
 
 FILE = "checkpoint.pt"
 VERSION = 1
@@ -94,6 +94,17 @@ def begin_anew(out: Path) -> None:
         raise StorageError(f"{out}: is there already; choose another -o")
 
 
+def check_there(out: Path) -> None:
+    """See to it that there is a run to go on with.
+
+    Raises:
+        TrainingError: there is no checkpoint.
+    """
+    path = run_folder(out) / FILE
+    if not path.exists():
+        raise TrainingError(f"{path}: there is no checkpoint to resume; leave --resume out to begin")
+
+
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file of a run that appears whole or not at all.
 
@@ -134,30 +145,27 @@ def load_checkpoint(folder: Path, identity: dict[str, Any]) -> tuple[dict[str, A
     """Read the checkpoint back.
 
     Raises:
-        StorageError: there is none, or it cannot be read.
-        ConfigError: it belongs to another network, preprocessing or alphabet.
+        TrainingError: it cannot be read, or belongs to another network, preprocessing or alphabet.
     """
     path = folder / FILE
-    if not path.exists():
-        raise StorageError(f"{path}: there is no checkpoint to resume; leave --resume out to begin")
     try:
         with zipfile.ZipFile(path) as stored:  # torch.load passes over the checksums that torch.save has written
             if damaged := stored.testzip():
                 raise ValueError(f"{damaged} has a wrong checksum")
         whole = torch.load(path, map_location="cpu", weights_only=True)
         if whole["version"] != VERSION:
-            raise StorageError(
+            raise TrainingError(
                 f"{path}: has version {whole['version']}, this Uncial knows {VERSION}; resume with the one that made it"
             )
         course = Course(**whole["course"])
         told = whole["identity"]
         other = [name for name, value in identity.items() if name in told and _differ(told[name], value)]
-    except StorageError:
+    except TrainingError:
         raise
     except Exception as error:  # noqa: BLE001 - a damaged file can raise nearly anything in torch.load
-        raise StorageError(f"{path}: is no checkpoint or is damaged ({error}); begin anew with another -o") from error
+        raise TrainingError(f"{path}: is no checkpoint or is damaged ({error}); begin anew with another -o") from error
     if other:
-        raise ConfigError(
+        raise TrainingError(
             f"{path}: was made with another {', '.join(other)}; resume with the settings and data it began with, "
             "or begin anew with another -o"
         )

@@ -20,6 +20,7 @@ from uncial.cli_options import (
     quality_for,
     read_words,
 )
+from uncial.errors import ConfigError
 from uncial.text import count_of
 
 if TYPE_CHECKING:
@@ -44,10 +45,12 @@ def evaluate(
     words: Words = None,
     as_json: Json = False,
     report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML page with the worst lines, too.")
+        Path | None,
+        typer.Option("--report", metavar="FILE", help="Write a page with the worst lines, too, over an earlier one."),
     ] = None,
     lines: Annotated[
-        Path | None, typer.Option("--lines", metavar="FILE", help="Write a TSV table of all lines as read, too.")
+        Path | None,
+        typer.Option("--lines", metavar="FILE", help="Write a TSV table of all lines, too, over an earlier one."),
     ] = None,
 ) -> None:
     """Measure how well a bundle reads lines of known text.
@@ -59,8 +62,7 @@ def evaluate(
     from uncial.recognizer import Recognizer
     from uncial.sources import read_samples
 
-    page.check_report_path(report)  # before the reading, which may take long
-    line_table.check_table_path(lines)
+    check_places(report, lines)
     known, quality = read_words(words), quality_for(quality, decoder)
     samples, recognizer = read_samples(data), Recognizer.load(model, quality=quality, backend=backend, words=known)
     evaluation = _evaluated(samples, recognizer, split, data)
@@ -69,6 +71,22 @@ def evaluate(
     if lines:
         line_table.write_table(evaluation, lines)
     print(evaluation.to_json()) if as_json else screen.show_evaluation(evaluation)
+
+
+def check_places(report: Path | None, lines: Path | None) -> None:
+    """See before the reading, which may take long, that report and table can be written.
+
+    Raises:
+        StorageError: something that is no earlier one is there.
+        ConfigError: they are to be one file.
+    """
+    from uncial.line_table import check_table_path
+    from uncial.report import check_report_path
+
+    check_report_path(report)
+    check_table_path(lines)
+    if report and lines and report.resolve() == lines.resolve():
+        raise ConfigError(f"{report}: cannot be both the report and the table of lines; name two files")
 
 
 def _evaluated(

@@ -31,8 +31,14 @@ def explain(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A line image.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The file to write.")],
     format_: Annotated[
-        Form, typer.Option("--format", "-f", help="A page to look at, or all its numbers as JSON.")
-    ] = Form.html,
+        Form | None,
+        typer.Option(
+            "--format",
+            "-f",
+            help="A page to look at, or all its numbers as JSON. Without it: as the ending of -o tells, else HTML.",
+            show_default=False,
+        ),
+    ] = None,
     model: Model = None,
     quality: HowWell = Quality.auto,
     force: Force = False,
@@ -54,7 +60,7 @@ def explain(
     tell([*notes_on(recognizer, gray, image), f"{image}: {AT_WORK}"])
     found = explain_line(recognizer, gray)
     explanation = replace(found, about={"Image": image.name, "Model": recognizer.bundle.path.name})
-    write_whole(out, written(explanation, format_))
+    write_whole(out, written(explanation, format_ or (Form.json if out.suffix.lower() == ".json" else Form.html)))
     tell(read_otherwise(recognizer, gray, explanation.transcript.text))
     print(f"{out}: {explanation.transcript.text}")
 
@@ -82,10 +88,15 @@ def notes_on(recognizer: "Recognizer", gray: "Gray", image: Path) -> list[str]:
     """What speaks against a picture showing one line: two or three that are found in it may be strokes of one.
 
     Raises:
-        ImageError: it shows a page.
+        ImageError: it shows a page, or is too small to show a line.
     """
     from uncial.layout import is_strip
+    from uncial.lineimage import line_image
 
+    try:
+        line_image(gray, recognizer.bundle.line_image)
+    except ImageError as error:
+        raise ImageError(f"{image}: {error}") from error
     lines = 1 if is_strip(gray) else len(recognizer.find_lines(gray).lines)
     told = f"{image}: it seems to show a page of {lines} lines; cut out the one that is meant"
     if lines > MOST_FOUND:

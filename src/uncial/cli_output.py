@@ -143,8 +143,8 @@ def in_the_way(name: str, path: Path, taken: Mapping[tuple[int, int] | None, str
         return f"{name}: would be written {place}"
     try:
         check_free(path, force=force)
-    except StorageError as error:
-        return str(error)
+    except StorageError:
+        return f"{name}: would be written over {path}, which is there already; read it into another folder"
     return ""
 
 

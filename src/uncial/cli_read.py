@@ -149,10 +149,12 @@ def names_in(images: list[str], out: str | None, *, force: bool, resume: bool) -
 
     Raises:
         StorageError: `out` cannot be written.
-        ConfigError: to go on, there has to be a folder.
+        ConfigError: a name is empty, or there is no folder to go on with.
     """
     from uncial.scan import passed_over, scan_names
 
+    if "" in (*images, out):
+        raise ConfigError("a name is empty (a variable that is not set?); name a scan, a folder, or - for a stream")
     names = scan_names(images)
     if out is not None:
         check_place(Path(out), names, force=force, folder=True)

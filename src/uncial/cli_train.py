@@ -83,12 +83,12 @@ def check_bundles(out: Path, read: Sequence[Path | None], *, resume: bool) -> No
     Raises:
         BundleError: one of them cannot be opened.
         StorageError: something stands where the bundle is to be made.
+        TrainingError: there is no run to go on with.
     """
     from uncial.bundle import load_bundle
-    from uncial.checkpoint import begin_anew
+    from uncial.checkpoint import begin_anew, check_there
 
-    if not resume:
-        begin_anew(out)
+    (check_there if resume else begin_anew)(out)
     for path in read:
         if path is not None:
             load_bundle(path)

@@ -23,8 +23,8 @@ def export_onnx(bundle: Bundle, path: Path, tolerance: float = TOLERANCE) -> flo
     """Write the network as a single ONNX file with its weights inside, in fp32.
 
     Inputs are "images" (N, 1, H, W) float32 ink, 0 paper to 1 dark, and "widths" (N,) int64 true widths in pixels;
-    outputs "log_probs" (N, T, C) float32 and "lengths" (N,) int64 time steps. Alphabet, line height and step width go
-    into the file's metadata.
+    outputs "log_probs" (N, T, C) float32 and "lengths" (N,) int64 time steps. Alphabet, step width and the
+    preprocessing (`LineImageConfig`: line height, margin, stretch) go into the file's metadata.
 
     Args:
         bundle: to export.
@@ -93,6 +93,8 @@ def _standing_alone(bundle: Bundle) -> "ModelProto":
     facts = {
         "alphabet": "\n".join(bundle.alphabet.graphemes),
         "line_height": str(bundle.line_image.height),
+        "margin": str(bundle.line_image.margin),
+        "stretch": f"{bundle.line_image.stretch:g}",
         "step_width": f"{bundle.architecture.step_width:g}",
     }
     for key, value in facts.items():

@@ -39,6 +39,22 @@ def begin(
     return old, master, config
 
 
+def inherited(sources: Mapping[str, str], old: Bundle | None, teacher: Bundle | None) -> dict[str, Any]:
+    """Where a bundle comes from: the bundles it began with and learned from by name, and the sources of all.
+
+    Licences and attributions of a bundle's sources hold for what is made of it, too.
+
+    Args:
+        sources: of the lines that it learns from itself, see `TrainingLines`.
+        old: that it begins with; None: with chance.
+        teacher: that it learns from besides the lines; None: from nobody.
+    """
+    for parent in (old, teacher):
+        sources = {**(parent.provenance.get("sources", {}) if parent else {}), **sources}
+    parents = {"begun_with": old, "teacher": teacher}
+    return {role: parent.path.name for role, parent in parents.items() if parent} | {"sources": sources}
+
+
 def language_of(old: Bundle, alphabet: Alphabet, texts: Sequence[Sequence[int]]) -> tuple[Language, str]:
     """Take the language model of a bundle to the texts that another, which begins with it, learns from.
 

@@ -5,6 +5,7 @@ The one place where images are decoded. Pillow's warnings end here: what matters
 
 import ctypes
 import io
+import re
 import struct
 import warnings
 import zlib
@@ -233,7 +234,8 @@ def reading(name: str) -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     except Image.DecompressionBombError as error:
-        raise _gigantic(name, "is too large") from error
+        pixels = re.search(r"\d+", str(error))  # Pillow tells it in words only
+        raise _gigantic(name, f"has {int(pixels[0]):,} pixels" if pixels else "is too large") from error
     except UnidentifiedImageError as error:
         raise ImageError(f"{name}: not an image that can be read; save it as PNG, JPEG, TIFF or WebP") from error
     except MemoryError as error:
@@ -243,7 +245,8 @@ def reading(name: str) -> Iterator[None]:
 
 
 def _gigantic(name: str, finding: str) -> ImageError:
-    return ImageError(f"{name}: the image {finding}, the limit is {MOST_PIXELS:,}; scale it down or cut it into parts")
+    limit = f"the limit is {MOST_PIXELS:,} pixels"
+    return ImageError(f"{name}: the image {finding}, {limit}; scale it down or cut it into parts")
 
 
 def _learn_heic(name: str) -> None:

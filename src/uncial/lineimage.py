@@ -63,11 +63,7 @@ def line_image(gray: Gray, config: LineImageConfig) -> Gray:
     Raises:
         ImageError: no gray image of 8 bits, too narrow, too low, or far too long to be a line.
     """
-    if gray.ndim != 2 or gray.dtype != np.uint8:
-        raise ImageError(
-            f"a line image is gray, an array (height, width) of uint8, not {gray.shape} of {gray.dtype}; "
-            "uncial.load_image opens files so"
-        )
+    check_gray(gray, "a line image")
     height, width = gray.shape
     if min(height, width) < LEAST_SIDE:
         raise ImageError(
@@ -84,6 +80,23 @@ def line_image(gray: Gray, config: LineImageConfig) -> Gray:
         method = cv2.INTER_AREA if height > config.height else cv2.INTER_CUBIC
         gray = cv2.resize(gray, (scaled_width, config.height), interpolation=method)  # type: ignore[assignment]
     return np.pad(gray, ((0, 0), (config.margin, config.margin)), constant_values=PAPER)
+
+
+def check_gray(image: object, what: str) -> None:
+    """See that something is a gray image of 8 bits, as all reading takes them.
+
+    Args:
+        image: anything.
+        what: it is called in the message.
+
+    Raises:
+        ImageError: it is none.
+    """
+    if not isinstance(image, np.ndarray) or image.ndim != 2 or image.dtype != np.uint8:
+        found = f"{image.shape} of {image.dtype}" if isinstance(image, np.ndarray) else f"a {type(image).__name__}"
+        raise ImageError(
+            f"{what} is gray, an array (height, width) of uint8, not {found}; uncial.load_image opens files so"
+        )
 
 
 def ink(image: Gray) -> NDArray[np.float32]:

@@ -18,7 +18,7 @@ from uncial.geometry import length
 from uncial.layout import find_lines
 from uncial.layout.network import open_finder
 from uncial.line_cut import cut_line
-from uncial.lineimage import line_image, source_x
+from uncial.lineimage import check_gray, line_image, source_x
 from uncial.reliability import Calibration, calibrated, confidence, geometric_mean, probability, words_among
 from uncial.runtime import LineImage, LogProbs, Runtime
 from uncial.text import normalise
@@ -46,7 +46,7 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         n_best: int = 1,
         words: Sequence[str] = (),
         *,
-        layout: Path | None = None,
+        layout: Path | str | None = None,
     ) -> None:
         """Put together what `load` opens.
 
@@ -63,15 +63,17 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
             BundleError: the layout bundle is missing, damaged or of a newer version.
         """
         self.bundle = bundle
-        self.layout = layout
-        if layout is not None:
-            open_finder(layout)  # what is wrong with it is told before anything is read
+        self.layout = None if layout is None else Path(layout)
+        if self.layout is not None:
+            open_finder(self.layout)  # what is wrong with it is told before anything is read
         self.quality = quality_of(bundle, quality)
         self._decode = Decoding(bundle, runtime, self.quality, words)
         # The best path knows no language model, whose corrections are what the calibration of lines makes up for.
         told = bundle.calibration
         self._calibration = Calibration(word=told.fast_word) if self.quality == "fast" else told
         self._n_best = n_best
+        if n_best < 1 or isinstance(words, str):
+            raise ConfigError("n_best is at least 1, and words are a sequence of texts, not one text")
         if n_best > 1 and self.quality == "fast":
             raise ConfigError(f"quality fast finds one reading, not {n_best}; choose balanced or best")
 
@@ -85,7 +87,7 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         threads: int = 1,
         n_best: int = 1,
         words: Sequence[str] = (),
-        layout: Path | None = None,
+        layout: Path | str | None = None,
     ) -> "Recognizer":
         """Open a bundle for reading.
 
@@ -148,6 +150,7 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         self, gray: NDArray[np.uint8], name: str = "", *, rotate: str = "none", cut_off: bool = False
     ) -> Page:
         """Find the lines of a page, and do not read them; see `read_page`."""
+        check_gray(gray, "a page")
         return find_lines(gray, name, bundle=self.layout, rotate=rotate, legible=self._legible, cut_off=cut_off)
 
     def read_page(
@@ -171,7 +174,14 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
 
         Returns:
             The page with a transcript for each line; what stands there instead tells `failures`.
+
+        Raises:
+            ImageError: no gray image of 8 bits, or not of the size that `page` has.
         """
+        check_gray(gray, "a page")
+        if page and (page.height, page.width) != gray.shape:
+            there = f"{gray.shape[1]} x {gray.shape[0]} pixels"
+            raise ImageError(f"{name or 'page'}: has {there}, its lines were marked on {page.width} x {page.height}")
         page = page or self.find_lines(gray, name, rotate=rotate, cut_off=cut_off)
         told = self._try_strips(gray, page.lines)
         failures = [

@@ -18,6 +18,11 @@ SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".jp2", ".pgm", ".ppm", ".pbm"),
     *(".heic", ".heif", ".pdf"),
 )  # of the files that are taken from folders
+# What files begin with that have other names, or none: JPEG, PNG, TIFF, GIF, JPEG 2000.
+SIGNATURES = (
+    *(b"\xff\xd8\xff", b"\x89PNG\r\n", b"II*\x00", b"MM\x00*", b"GIF8"),
+    *(b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51"),
+)
 PDF_MAGIC, FIRST_BYTES = b"%PDF-", 1024  # what a PDF begins with; some have a few other bytes before it
 
 
@@ -79,9 +84,9 @@ def numbered(stem: str, number: int) -> str:
 def scan_names(arguments: Sequence[str]) -> list[str]:
     """The arguments, with each folder replaced by the scans in it, sorted.
 
-    Of a folder the known suffixes are taken, and nothing hidden; page files beside scans are left out, as the scans
-    are to be read anew, and so are folders in it: see `passed_over`. A folder without scans stays, and fails when it is
-    opened. `-` is standard input.
+    Of a folder files of known suffixes are taken, others that begin as a scan does, and nothing hidden; page files
+    beside scans are left out, as the scans are to be read anew, and so are folders in it: see `passed_over`. A folder
+    without scans stays, and fails when it is opened. `-` is standard input.
 
     Args:
         arguments: paths as they were given.
@@ -89,8 +94,15 @@ def scan_names(arguments: Sequence[str]) -> list[str]:
     names: list[str] = []
     for argument in arguments:
         files = _within(argument)
-        names += [str(f) for f in files if f.suffix.lower() in SUFFIXES and f.name[0] != "."] or [argument]
+        names += [str(f) for f in files if f.name[0] != "." and _is_scan(f)] or [argument]
     return names
+
+
+def _is_scan(file: Path) -> bool:
+    """Whether a file of a folder seems to be a scan, by its name or by how it begins."""
+    if file.suffix.lower() in SUFFIXES:
+        return True
+    return not is_folder(file) and not is_pipe(file) and start_of(file).startswith((*SIGNATURES, PDF_MAGIC))
 
 
 def passed_over(arguments: Sequence[str]) -> list[str]:

@@ -23,7 +23,7 @@ from uncial.bundle import Bundle, load_bundle, save_bundle
 from uncial.checkpoint import Course
 from uncial.config import to_dict
 from uncial.finishing import finish
-from uncial.heritage import begin, language_of
+from uncial.heritage import begin, inherited, language_of
 from uncial.interrupts import interrupts_wait
 from uncial.ngram_file import Language
 from uncial.nn.batches import BatchMaker, plan_batches, spread
@@ -78,19 +78,20 @@ def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of whi
     Raises:
         GroundTruthError: nothing to learn from.
         StorageError: `out` or its run exists already and `resume` is off, or a file cannot be written.
-        ConfigError: the network names a part that does not exist, lines are to be spliced without a bundle that
-            finds gaps, or `resume` with another network, preprocessing, alphabet, order of batches, number of processes
-            than the checkpoint's, with a teacher where there was none, or with other bigrams.
-        TrainingError: the loss stays infinite.
+        ConfigError: the network names a part that does not exist, or lines are to be spliced without a bundle that
+            finds gaps.
+        TrainingError: the loss stays infinite, or `resume` without a checkpoint, or with another network,
+            preprocessing, alphabet, order of batches, number of processes than the checkpoint's, with a teacher where
+            there was none, or with other bigrams.
     """
-    if not resume:
-        checkpoint.begin_anew(out)
+    (checkpoint.check_there if resume else checkpoint.begin_anew)(out)
     if config.threads:
         torch.set_num_threads(config.threads)
     old, master, config = begin(start, teacher, config, changes)
     check_parts(config.network)  # now, since decoding the lines may take minutes
     lines = gather(samples, config, old.alphabet if old else None, synthetic)
     run = _Run(lines, config, out, watch)
+    run.facts |= inherited(lines.sources, old, master if config.teacher_weight else None)
     if run.ranks.rank == 0:
         checkpoint.write_whole(run.folder / "left_out.tsv", lambda file: file.write(lines.left_out_table().encode()))
     run.tell(lines.summary())
@@ -141,7 +142,6 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
             network = torch_network(teacher, "a teacher").to(self.learner.device)
             students = self.lines.alphabet, self.config.line_image
             self.learner.teacher = Teacher(network, teacher.alphabet, teacher.line_image, *students)
-            self.facts["teacher"] = teacher.path.name
             self.tell(self.learner.teacher.summary())
 
     @property
@@ -286,7 +286,8 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         state, self.course = checkpoint.load_checkpoint(self.folder, self._identity())
         self.learner.load(state)
         self.hard.load(state["hard_lines"])
-        self.tell(f"resumed at step {self.course.step:,}, {self.course.seconds / 60:.0f} minutes in")
+        ended = "; its budget is used up, more minutes or epochs give it more" if self.done >= 1 else ""
+        self.tell(f"resumed at step {self.course.step:,}, {self.course.seconds / 60:.0f} minutes in{ended}")
 
     def _identity(self) -> dict[str, Any]:
         settings = to_dict(self.config)

@@ -108,10 +108,10 @@ def train_layout(
         BundleError: `start` is no layout bundle, or one of another network.
         GroundTruthError: there is no page to learn from.
         StorageError: `out` exists and `resume` is off, or a file cannot be written.
-        ConfigError: `resume` with another size or number of pages than the checkpoint's; all else may be changed.
+        TrainingError: `resume` without a checkpoint, or with another size or number of pages than it has; all else may
+            be changed.
     """
-    if not resume:
-        checkpoint.begin_anew(out)
+    (checkpoint.check_there if resume else checkpoint.begin_anew)(out)
     begun = None if start is None or resume else load_layout(start)
     left_out: list[Failure] = []
     learned = [_smaller(gray, marked, config.size) for _, gray, marked in opened(pages, "train", left_out)]

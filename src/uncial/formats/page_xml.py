@@ -1,4 +1,4 @@
-"""PAGE XML, in (2013 and 2019) and out (2019-07-15).
+"""PAGE XML, in (2010 to 2019) and out (2019-07-15).
 
 Of several texts of a line that with the lowest index counts; a line without text of its own takes that of its words.
 See Pletschacher and Antonacopoulos 2010, "The PAGE (Page Analysis and Ground-truth Elements) format framework".
@@ -133,7 +133,7 @@ def _region(element: etree._Element) -> WrittenRegion:
     custom = _KIND.search(element.get("custom", ""))
     kind = custom[1].strip() if custom else element.get("type", "")
     coords = element.find("{*}Coords")
-    boundary = () if coords is None else region_points(coords.get("points"))
+    boundary = () if coords is None else region_points(_told_points(coords))
     lines = sorted(element.findall("{*}TextLine"), key=_place)
     return WrittenRegion(element.get("id", ""), kind, boundary, tuple(map(_line, lines)))
 
@@ -154,7 +154,13 @@ def _line(line: etree._Element) -> WrittenLine:
 
 def _points(line: etree._Element, name: str) -> Points:
     element = line.find("{*}" + name)
-    return () if element is None else points_of(element.get("points"))
+    return () if element is None else points_of(_told_points(element))
+
+
+def _told_points(element: etree._Element) -> str | None:
+    """The points of an element in the notation of today; before PAGE 2013 each was an element of its own."""
+    points = element.findall("{*}Point")
+    return " ".join(f"{point.get('x')},{point.get('y')}" for point in points) if points else element.get("points")
 
 
 def _text(line: etree._Element) -> tuple[str | None, float | None]:

@@ -62,6 +62,8 @@ def load_layout(path: Path | None = None) -> LayoutBundle:
         folder = aside(folder)  # the machine stopped between the two moves of `replace_folder`
     if str(path) == DEFAULT and not folder.exists():
         folder = SHIPPED
+    if not folder.exists():
+        raise BundleError(f"{folder}: no such folder; a layout bundle is what 'uncial train-layout' writes")
     try:
         settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
         version, size = int(settings["version"]), int(settings["size"])

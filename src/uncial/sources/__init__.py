@@ -32,19 +32,20 @@ SOURCES: dict[str, Callable[[Path], list[Sample]]] = {
 }
 
 
-def read_samples(paths: Sequence[Path | str], split: str = "all") -> list[Sample]:
+def read_samples(paths: Sequence[Path | str] | Path | str, split: str = "all") -> list[Sample]:
     """All lines of these files and folders, in their order.
 
     Args:
-        paths: files or folders; a folder may hold ground truth of several kinds, which are all read. XML files in it
-            that are neither PAGE nor ALTO, and images that no text and no page file belongs to, are passed over.
+        paths: files or folders, or a single one; a folder may hold ground truth of several kinds, which are all read.
+            XML files in it that are neither PAGE nor ALTO, and images that no text and no page file belongs to, are
+            passed over.
         split: "train", "val", "test" or "all".
 
     Raises:
         GroundTruthError: no such file, nothing understood in it, damaged, the same id twice, or no line of this split.
         MissingExtraError: Parquet without pyarrow.
     """
-    samples, files = [], [Path(path) for path in paths]
+    samples, files = [], [Path(path) for path in ([paths] if isinstance(paths, Path | str) else paths)]
     for path in {path.resolve(): path for path in files}.values():
         samples += [sample for kind in _sources_in(path) for sample in SOURCES[kind](path)]
     _check_ids(samples, files)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from uncial.errors import ImageError
+from uncial.errors import GroundTruthError, ImageError
 from uncial.formats.marked import WrittenPage
 from uncial.formats.page_file import check_shape, image_beside, image_called, marked_page
 from uncial.formats.xml_files import free_name, root_of
@@ -23,7 +23,7 @@ ROOTS = {"PcGts": "page", "alto": "alto"}  # source by the name of the root elem
 
 
 def read_page_xml(path: Path) -> list[Sample]:
-    """The lines of a PAGE file, or of all those under a folder.
+    """The lines of a PAGE file, or of all those under a folder; there a file that cannot be read is one flawed line.
 
     Raises:
         GroundTruthError: not well-formed, with a document type declaration, or no page file.
@@ -32,7 +32,7 @@ def read_page_xml(path: Path) -> list[Sample]:
 
 
 def read_alto(path: Path) -> list[Sample]:
-    """The lines of an ALTO file, or of all those under a folder.
+    """The lines of an ALTO file, or of all those under a folder; there a file that cannot be read is one flawed line.
 
     Raises:
         GroundTruthError: not well-formed, with a document type declaration, no page file, or not measured in pixels.
@@ -81,8 +81,21 @@ def _read_pages(path: Path, source: str) -> list[Sample]:
     samples = []
     for file in files_of(path):
         if file == path or (file.suffix.lower() == ".xml" and ROOTS.get(root_of(file)) == source):
-            samples += _samples(file, path if path.is_dir() else path.parent, marked_page(file))
+            root = path if path.is_dir() else path.parent
+            try:
+                samples += _samples(file, root, marked_page(file))
+            except GroundTruthError as error:
+                if file == path:
+                    raise
+                samples.append(_unread(file, root, str(error)))
     return samples
+
+
+def _unread(path: Path, root: Path, flaw: str) -> Sample:
+    """What stands for all lines of a page file that cannot be read: the others of its folder can."""
+    collection, folders = collection_of(root), [name for name in folder_names(path, root) if name not in INNER]
+    id_ = "/".join((collection, *folders, path.stem))
+    return Sample(id_, "", collection, "/".join(folders), path.stem, "", NoImage(flaw), flaw)
 
 
 def _samples(path: Path, root: Path, page: WrittenPage) -> list[Sample]:
