@@ -110,7 +110,7 @@ WRONG_TABLES = {
     "another encoding": ("image\ttext\np0/l0.png\td\xe9c\xe8s\n".encode("latin-1"), "is not UTF-8"),
     "nothing in it": ("", "names no columns"),
     "no rows": ("image\ttext\n", "holds no line; transcribe some"),
-    "an image twice": ("image\ttext\np0/l0.png\ta\np0/l0.png\tb\n", "1 lines have the id of another .a/p0/l0."),
+    "an image twice": ("image\ttext\np0/l0.png\ta\np0/l0.png\tb\n", "1 line with the id of another .a/p0/l0."),
 }
 
 

@@ -237,12 +237,15 @@ def test_entities_are_not_followed(tmp_path: Path) -> None:
 def test_a_page_file_that_cannot_be_read_does_not_stop_those_beside_it(tmp_path: Path, drawn_lines: Lines) -> None:
     folder = write_page(tmp_path, drawn_lines)
     whole = (folder / "sheet.xml").read_text(encoding="utf-8")
-    (folder / "cut.xml").write_text(whole[:-30], encoding="utf-8")
+    for name, text in {"cut.xml": whole[:-30], "empty.xml": "", "a.xml": "no XML"}.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    cv2.imwrite(str(folder / "a.png"), drawn_lines[0].image)
+    (folder / "a.gt.txt").write_text("of the same name", encoding="utf-8")
     samples = read_samples([folder])
-    assert len(samples) == len(TEXTS) + 1
-    flaws = [sample.flaw for sample in samples if sample.flaw]
-    assert len(flaws) == 1
-    assert "cut.xml: not well-formed" in flaws[0]
+    assert len(samples) == len(TEXTS) + 4
+    flaws = {Path(sample.id).name: sample.flaw for sample in samples if sample.flaw}
+    assert list(flaws) == ["a.xml", "cut.xml", "empty.xml"]
+    assert all("its page file cannot be read" in flaw and "not well-formed" in flaw for flaw in flaws.values())
 
 
 def test_points_of_old_page_files_are_elements(tmp_path: Path, drawn_lines: Lines) -> None:

@@ -1,6 +1,7 @@
 """Weights of a bundle in a network with another alphabet."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,7 +114,11 @@ def test_a_larger_network_begins_by_reading_as_before_and_all_of_it_learns(kind:
     whole = {name: value.numpy() for name, value in old.state_dict().items()}
     said = take_over(whole, BEFORE, new, BEFORE)
     block = f"backbone.stages.0.{small.blocks[0]}"
-    assert said == f"4 graphemes keep their weights, none is new; blocks that begin without effect: {block}"
+    layers = [name for name, _ in old.recurrent.named_modules() if name.endswith(("onward", "back"))]
+    wider = ", ".join([f"recurrent.{name}" for name in layers] + ["head"])
+    assert said == (
+        f"4 graphemes keep their weights, none is new; wider: {wider}; blocks that begin without effect: {block}"
+    )
     images, widths = torch.rand(2, 1, 16, 96), torch.tensor([96, 80])
     with torch.no_grad():
         torch.testing.assert_close(new(images, widths)[0], old(images, widths)[0])
@@ -127,6 +132,23 @@ def test_a_larger_network_begins_by_reading_as_before_and_all_of_it_learns(kind:
         for name, value in new.named_parameters()
         if "shortcut.weight" not in name and "shortcut.bias" not in name
     )
+
+
+@pytest.mark.parametrize("parts", [{"channels": (4, 7)}, {"backbone": "none"}, {"backbone": "none", "column": "stack"}])
+def test_any_number_of_features_is_taken_over(parts: dict[str, Any]) -> None:
+    torch.manual_seed(7)
+    config = replace(SMALL, **parts)
+    old, new = CRNN(config, BEFORE.size), CRNN(config, BEFORE.size)
+    whole = {name: value.numpy() for name, value in old.state_dict().items()}
+    assert take_over(whole, BEFORE, new, BEFORE) == "4 graphemes keep their weights, none is new"
+    for name, value in new.state_dict().items():
+        assert torch.equal(value, old.state_dict()[name]), name
+
+
+def test_layers_upon_other_features_begin_with_chance(old: CRNN) -> None:
+    new = CRNN(replace(SMALL, column="stack", recurrent_size=SMALL.recurrent_size + 2), BEFORE.size)
+    said = take_over({name: value.numpy() for name, value in old.state_dict().items()}, BEFORE, new, BEFORE)
+    assert "parts that begin with chance: recurrent.layers.0.onward, recurrent.layers.0.back" in said
 
 
 def test_layers_of_another_kind_are_not_taken_for_narrower_ones(old: CRNN) -> None:

@@ -201,7 +201,8 @@ def _result(reading: Reading, task: Task) -> Result:
         return failed(reading.name, outcome.reason, task)
     assert reading.scan is not None, "what was read was opened"
     file, data = reading.scan.stem + kind.suffix, _file_of(reading, task.format)
-    turned = "; if it does not stand upright: --rotate auto" if task.rotate == "none" else ""
+    looked_for = task.rotate == "none" and reading.scan.page is None
+    turned = "; if it does not stand upright: --rotate auto" if looked_for else ""
     page = "; if it shows a page: --as page" if task.shows in {"line", "word"} else ""
     if not isinstance(outcome, Page):
         silent = () if outcome.text else (f"{reading.name}: no writing was found{page}",)

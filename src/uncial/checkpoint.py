@@ -145,7 +145,8 @@ def load_checkpoint(folder: Path, identity: dict[str, Any]) -> tuple[dict[str, A
     """Read the checkpoint back.
 
     Raises:
-        TrainingError: it cannot be read, or belongs to another network, preprocessing or alphabet.
+        StorageError: it may not be read.
+        TrainingError: it is damaged, or belongs to another network, preprocessing or alphabet.
     """
     path = folder / FILE
     try:
@@ -160,6 +161,8 @@ def load_checkpoint(folder: Path, identity: dict[str, Any]) -> tuple[dict[str, A
         course = Course(**whole["course"])
         told = whole["identity"]
         other = [name for name, value in identity.items() if name in told and _differ(told[name], value)]
+    except PermissionError as error:
+        raise StorageError(f"{path}: may not be read; check its rights") from error
     except TrainingError:
         raise
     except Exception as error:  # noqa: BLE001 - a damaged file can raise nearly anything in torch.load

@@ -21,7 +21,7 @@ from uncial.cli_options import (
     read_words,
 )
 from uncial.errors import ConfigError
-from uncial.text import count_of
+from uncial.wording import count_of
 
 if TYPE_CHECKING:
     from uncial.evaluation import Evaluation
@@ -46,7 +46,7 @@ def evaluate(
     as_json: Json = False,
     report: Annotated[
         Path | None,
-        typer.Option("--report", metavar="FILE", help="Write a page with the worst lines, too, over an earlier one."),
+        typer.Option("--report", metavar="FILE", help="Write an HTML page, too, over an earlier one."),
     ] = None,
     lines: Annotated[
         Path | None,

@@ -8,7 +8,7 @@ import typer
 
 from uncial.cli_options import Data, needs_extra, telling_what_is_kept
 from uncial.errors import ConfigError
-from uncial.text import count_of
+from uncial.wording import count_of
 
 if TYPE_CHECKING:
     from uncial.sources import Sample

@@ -35,11 +35,11 @@ from uncial.run_log import Watch, rows_of
 from uncial.runtime import Runtime
 from uncial.sources import Sample, read_samples, split_of
 from uncial.systems import SYSTEMS, network_of
-from uncial.text import count_of
 from uncial.train import train
 from uncial.train_config import TrainConfig
 from uncial.training_lines import gather
 from uncial.word_cut import cut_words
+from uncial.wording import count_of
 
 SETTINGS, JSON, CSV, PAGE = "settings.json", "comparison.json", "comparison.csv", "comparison.html"
 WORDS = "words"  # folder of the words that were cut

@@ -16,7 +16,8 @@ from uncial.metrics import count_edits
 from uncial.report import percent, picture, place, speed, ticks
 from uncial.sources import Sample
 from uncial.systems import SYSTEMS
-from uncial.text import count_of, graphemes
+from uncial.text import graphemes
+from uncial.wording import count_of
 
 Values = dict[str, Any]
 WORST_RATE = 1.0  # the end of the axis for rates, at most: what reads less than nothing is off the scale

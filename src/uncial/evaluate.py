@@ -19,7 +19,8 @@ from uncial.evaluation import Evaluation
 from uncial.metrics import words
 from uncial.read_line import ReadLine
 from uncial.sources import Sample, split_of
-from uncial.text import count_of, reading_text
+from uncial.text import reading_text
+from uncial.wording import count_of
 
 LINES_AT_ONCE = 256  # images in memory together; as many as the recognizer sorts by width
 PIXELS_AT_ONCE = 2**26  # or fewer, of larger images (64 MB)

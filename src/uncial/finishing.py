@@ -7,8 +7,8 @@ from uncial.bundle import load_bundle
 from uncial.nn.batches import BatchMaker, spread
 from uncial.own_language import give_language
 from uncial.quantise import quantise
-from uncial.text import count_of
 from uncial.train_config import TrainConfig
+from uncial.wording import count_of
 
 LANGUAGE_LINES = 300  # validation lines by which a language model is weighed
 

@@ -12,8 +12,8 @@ from uncial.ngram import trie
 from uncial.ngram_adapt import adapt, levels_of
 from uncial.ngram_estimate import Counts
 from uncial.ngram_file import Language, load_ngrams, to_bytes
-from uncial.text import count_of
 from uncial.train_config import TrainConfig
+from uncial.wording import count_of
 
 
 def begin(
@@ -49,10 +49,13 @@ def inherited(sources: Mapping[str, str], old: Bundle | None, teacher: Bundle | 
         old: that it begins with; None: with chance.
         teacher: that it learns from besides the lines; None: from nobody.
     """
-    for parent in (old, teacher):
-        sources = {**(parent.provenance.get("sources", {}) if parent else {}), **sources}
-    parents = {"begun_with": old, "teacher": teacher}
-    return {role: parent.path.name for role, parent in parents.items() if parent} | {"sources": sources}
+    told, parents = dict(sources), {"begun_with": old, "teacher": teacher}
+    names = {role: parent.path.resolve().name for role, parent in parents.items() if parent}
+    for role, parent in parents.items():
+        for name, notes in (parent.provenance.get("sources") or {}).items() if parent else ():
+            other = told.get(name, notes) != notes  # another collection of the same name
+            told.setdefault(f"{name} (of {names[role]})" if other else name, notes)
+    return names | {"sources": told}
 
 
 def language_of(old: Bundle, alphabet: Alphabet, texts: Sequence[Sequence[int]]) -> tuple[Language, str]:

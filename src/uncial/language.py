@@ -19,7 +19,8 @@ from uncial.ngram_estimate import Counts, estimate
 from uncial.ngram_file import to_bytes
 from uncial.sources import read_samples, split_of, with_held_out
 from uncial.sources.files import IMAGE_SUFFIXES, TABLE, TEXT_SUFFIX, files_of, table_of, text_of
-from uncial.text import count_of, normalise, reading_text, typed
+from uncial.text import normalise, reading_text, typed
+from uncial.wording import count_of
 
 JOINING = regex.compile(r"[^\p{GCB=Other}]")  # a character that may be part of a longer grapheme; Unicode UAX 29
 RUNNING = (".txt", ".txt.xz")

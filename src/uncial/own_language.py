@@ -12,7 +12,6 @@ from uncial.language import pruned
 from uncial.ngram_estimate import Counts, longest_order
 from uncial.ngram_file import to_bytes
 from uncial.runtime import LineImage, Runtime
-from uncial.text import count_of
 from uncial.tune import told, tried, weigh
 
 ORDER = 7  # graphemes of the longest n-gram, as in `uncial lm`
@@ -39,7 +38,7 @@ def give_language(
         StorageError: the bundle could not be written; it is as it was.
     """
     if len(judged) < LEAST_JUDGED:
-        return f"{count_of(len(judged), 'line')} to choose by do not tell if a language model pays: the bundle has none"
+        return f"too few lines to choose by ({len(judged)}) to tell if a language model pays: the bundle has none"
     order = min(ORDER, longest_order(bundle.alphabet.size))
     counts = Counts.of([np.array(text) for text in texts], order, bundle.alphabet.size)
     try:

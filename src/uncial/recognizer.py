@@ -72,8 +72,10 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         told = bundle.calibration
         self._calibration = Calibration(word=told.fast_word) if self.quality == "fast" else told
         self._n_best = n_best
-        if n_best < 1 or isinstance(words, str):
-            raise ConfigError("n_best is at least 1, and words are a sequence of texts, not one text")
+        if n_best < 1:
+            raise ConfigError(f"n_best is at least 1, not {n_best}")
+        if isinstance(words, str):
+            raise ConfigError(f"words are a list of texts, not one text, {words!r}")
         if n_best > 1 and self.quality == "fast":
             raise ConfigError(f"quality fast finds one reading, not {n_best}; choose balanced or best")
 
@@ -180,8 +182,8 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         """
         check_gray(gray, "a page")
         if page and (page.height, page.width) != gray.shape:
-            there = f"{gray.shape[1]} x {gray.shape[0]} pixels"
-            raise ImageError(f"{name or 'page'}: has {there}, its lines were marked on {page.width} x {page.height}")
+            there = f"{gray.shape[1]} x {gray.shape[0]} pixels, its lines were marked on {page.width} x {page.height}"
+            raise ImageError(f"{name or 'page'}: has {there}; scale them with uncial.formats.page_file.fitted")
         page = page or self.find_lines(gray, name, rotate=rotate, cut_off=cut_off)
         told = self._try_strips(gray, page.lines)
         failures = [

@@ -25,7 +25,8 @@ from uncial.evaluation import MOST_FREQUENT, Evaluation, Group, Score
 from uncial.metrics import aligned
 from uncial.read_line import ReadLine, told_confidences, told_words, worst_lines
 from uncial.reliability import bins_of, calibration_error
-from uncial.text import count_of, graphemes
+from uncial.text import graphemes
+from uncial.wording import count_of
 
 MARK = b"<!doctype html>\n<!-- Uncial evaluation report -->"  # how an earlier report is known
 PICTURES = 24  # worst lines shown; with pictures of some 10 kB each

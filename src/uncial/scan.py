@@ -4,6 +4,7 @@ Files are opened by what they hold, not by their names, one page after the other
 memory than its largest page and itself. What cannot be opened gives a `Failure`, and does not stop the pages behind it.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,13 +17,10 @@ from uncial.negative import positive
 STDIN = "-"
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".jp2", ".pgm", ".ppm", ".pbm"),
-    *(".heic", ".heif", ".pdf"),
+    *(".jpe", ".jfif", ".j2k", ".jpx", ".heic", ".heif", ".pdf"),
 )  # of the files that are taken from folders
-# What files begin with that have other names, or none: JPEG, PNG, TIFF, GIF, JPEG 2000.
-SIGNATURES = (
-    *(b"\xff\xd8\xff", b"\x89PNG\r\n", b"II*\x00", b"MM\x00*", b"GIF8"),
-    *(b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51"),
-)
+# How JPEG, PNG, TIFF, GIF, WebP, JPEG 2000 and PDF begin.
+_SCAN = re.compile(rb"(?s)\xff\xd8\xff|\x89PNG\r\n|II\*\0|MM\0\*|GIF8|RIFF....WEBP|\0\0\0\x0cjP  |%PDF-")
 PDF_MAGIC, FIRST_BYTES = b"%PDF-", 1024  # what a PDF begins with; some have a few other bytes before it
 
 
@@ -84,9 +82,9 @@ def numbered(stem: str, number: int) -> str:
 def scan_names(arguments: Sequence[str]) -> list[str]:
     """The arguments, with each folder replaced by the scans in it, sorted.
 
-    Of a folder files of known suffixes are taken, others that begin as a scan does, and nothing hidden; page files
-    beside scans are left out, as the scans are to be read anew, and so are folders in it: see `passed_over`. A folder
-    without scans stays, and fails when it is opened. `-` is standard input.
+    Of a folder files of known suffixes are taken, those without any that begin as a scan does, and nothing hidden;
+    page files beside scans are left out, as the scans are to be read anew, and so are folders in it: see `passed_over`.
+    A folder without scans stays, and fails when it is opened. `-` is standard input.
 
     Args:
         arguments: paths as they were given.
@@ -99,10 +97,13 @@ def scan_names(arguments: Sequence[str]) -> list[str]:
 
 
 def _is_scan(file: Path) -> bool:
-    """Whether a file of a folder seems to be a scan, by its name or by how it begins."""
-    if file.suffix.lower() in SUFFIXES:
-        return True
-    return not is_folder(file) and not is_pipe(file) and start_of(file).startswith((*SIGNATURES, PDF_MAGIC))
+    """Whether a file of a folder seems to be a scan: by its suffix, or, where it has none, by how it begins.
+
+    Other suffixes are those of what lies beside scans and begins alike, such as raw images of cameras and copies.
+    """
+    if file.suffix:
+        return file.suffix.lower() in SUFFIXES
+    return file.is_file() and bool(_SCAN.match(start_of(file)))
 
 
 def passed_over(arguments: Sequence[str]) -> list[str]:

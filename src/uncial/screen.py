@@ -17,7 +17,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from uncial.config import to_dict
-from uncial.text import count_of
+from uncial.wording import count_of
 
 if TYPE_CHECKING:
     from uncial.bundle import Bundle

@@ -123,8 +123,3 @@ def comparable(text: str) -> str:
     text = unicodedata.normalize("NFKC", normalise(text).translate(_COMPARABLE))
     text = normalise(text.translate(_COMPARABLE))  # compatibility forms of quotes and dashes have become plain ones
     return normalise(_SPACE_AFTER.sub("", _SPACE_BEFORE.sub("", text)))
-
-
-def count_of(number: int, thing: str) -> str:
-    """How many of something, for people: 1 line, 1,542 lines."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -286,7 +286,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         state, self.course = checkpoint.load_checkpoint(self.folder, self._identity())
         self.learner.load(state)
         self.hard.load(state["hard_lines"])
-        ended = "; its budget is used up, more minutes or epochs give it more" if self.done >= 1 else ""
+        ended = "; it had ended: give it more minutes, epochs or patience" if self.done >= 1 else ""
         self.tell(f"resumed at step {self.course.step:,}, {self.course.seconds / 60:.0f} minutes in{ended}")
 
     def _identity(self) -> dict[str, Any]:

@@ -18,8 +18,9 @@ from uncial.lineimage import line_image
 from uncial.nn.batches import TrainingLine
 from uncial.nn.bigrams import Bigram, frequent_bigrams
 from uncial.sources import Sample, split_of
-from uncial.text import count_of, reading_text
+from uncial.text import reading_text
 from uncial.train_config import TrainConfig
+from uncial.wording import count_of
 
 LEAST_HELD_OUT = 3  # lines; fewer tell nothing
 

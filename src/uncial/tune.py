@@ -31,7 +31,8 @@ from uncial.reliability import (
 )
 from uncial.runtime import LineImage, LogProbs, Runtime
 from uncial.sources import Sample, split_of, with_held_out
-from uncial.text import count_of, reading_text
+from uncial.text import reading_text
+from uncial.wording import count_of
 
 WEIGHTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
 BONUSES = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)

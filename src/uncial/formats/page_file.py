@@ -27,7 +27,7 @@ PAGE_FILES: dict[str, Callable[[etree._Element], WrittenPage]] = {
 
 
 def read_page_file(path: Path) -> Page:
-    """The page that a PAGE (2013, 2019) or ALTO (2 to 4) file describes.
+    """The page that a PAGE (2010 to 2019) or ALTO (2 to 4) file describes.
 
     Lines without boundary or baseline get them from what they have; points beyond the page's edges are moved onto them.
     Lines that cannot be used are left out: `marked_page(path).flaws` tells which, and why. A text whose confidence is

@@ -68,14 +68,17 @@ def _widened(name: str, old: Tensor, fresh: Tensor, gates: int, ways: int) -> Te
     What new units are given keeps weights of chance, what they give to the old ones gets weights of 0.
     """
     part, _, kind = name.rpartition(".")
+    features = part.startswith("recurrent.layers.0.") and kind.startswith("weight_ih")  # what the backbone gives
     if part == "recurrent.shares":
         rows, columns = ways, 1
     elif part.startswith("recurrent.layers."):
-        rows, columns = gates, 1 if kind.startswith("weight_hh") else ways
+        rows, columns = gates, 1 if features or kind.startswith("weight_hh") else ways
     elif name == "head.weight":  # its rows are classes
         rows, columns = 1, ways
         fresh = fresh.new_zeros(len(old), fresh.shape[1])
     else:
+        return old
+    if old.shape == fresh.shape or (features and old.shape[1] != fresh.shape[1]):
         return old
     if any(after < before for after, before in zip(fresh.shape, old.shape, strict=True)):
         return old

@@ -40,7 +40,8 @@ def take_over(weights: Mapping[str, NDArray[np.floating]], before: Alphabet, net
     same += [(c, old_class[g]) for c, g in enumerate(alphabet.graphemes, start=1) if g in old_class]
     new_rows, old_rows = (list(rows) for rows in zip(*same, strict=True))
     taken = set()
-    for name, old in widened(weights, network).items():
+    whole = widened(weights, network)
+    for name, old in whole.items():
         if name not in state or state[name].shape[1:] != old.shape[1:]:
             continue
         if name in HEADS:
@@ -54,6 +55,8 @@ def take_over(weights: Mapping[str, NDArray[np.floating]], before: Alphabet, net
         else:
             state[name] = old.to(state[name].dtype)
         taken.add(name)
+    grown = [name for name in whole if name in taken and whole[name].shape[1:] != weights[name].shape[1:]]
+    wider = list(dict.fromkeys(name.rpartition(".")[0] for name in grown))
     idle = idle_blocks(taken, state)
     for block in idle:
         state[f"{block}.second.norm.weight"].zero_()
@@ -64,6 +67,7 @@ def take_over(weights: Mapping[str, NDArray[np.floating]], before: Alphabet, net
     return (
         f"{len(same) - 1} graphemes keep their weights, "
         + (f"{len(new)} new: {' '.join(new)}" if new else "none is new")
+        + (f"; wider: {', '.join(wider)}" if wider else "")
         + (f"; blocks that begin without effect: {', '.join(idle)}" if idle else "")
         + (f"; parts that begin with chance: {', '.join(parts)}" if parts else "")
     )

@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from uncial.errors import GroundTruthError
-from uncial.formats.xml_files import root_of
 from uncial.sources import archive, iam, parquet
 from uncial.sources.archive import read_archives
 from uncial.sources.files import IMAGE_SUFFIXES, TEXT_SUFFIX, files_of, some_of
 from uncial.sources.iam import read_iam
-from uncial.sources.page_lines import ROOTS, read_alto, read_page_xml
+from uncial.sources.page_lines import page_kind, read_alto, read_page_xml
 from uncial.sources.pairs import read_pairs
 from uncial.sources.parquet import read_parquet
 from uncial.sources.sample import Sample, split_of, with_held_out
+from uncial.wording import count_of
 
 __all__ = ["SOURCES", "Sample", "read_samples", "source_of", "split_of", "with_held_out"]
 
@@ -62,7 +62,7 @@ def source_of(file: Path) -> str:
     """The name of the source that a file belongs to; "" for none."""
     name, suffix = file.name, file.suffix.lower()
     if suffix == ".xml":
-        return ROOTS.get(root_of(file), "")
+        return page_kind(file)
     if name.endswith(TEXT_SUFFIX):
         return "pairs"
     names = {archive.TABLE: "archive", iam.TABLE: "iam"}
@@ -100,7 +100,7 @@ def _nothing_in(path: Path, files: Iterable[Path]) -> str:
     images = [file.relative_to(path).as_posix() for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
     if images:
         return (
-            f"{path}: {len(images):,} images without text ({some_of(images)}); "
+            f"{path}: {count_of(len(images), 'image')} without text ({some_of(images)}); "
             f"write the text of X.png into X{TEXT_SUFFIX} beside it"
         )
     return f"{path}: the folder holds no images and no ground truth; it is {_UNDERSTOOD}"
@@ -110,7 +110,7 @@ def _check_ids(samples: Sequence[Sample], paths: Sequence[Path]) -> None:
     twice = [id_ for id_, count in Counter(sample.id for sample in samples).items() if count > 1]
     if twice:
         raise GroundTruthError(
-            f"{_names(paths)}: {len(twice):,} lines have the id of another ({some_of(twice)}); "
+            f"{_names(paths)}: {count_of(len(twice), 'line')} with the id of another ({some_of(twice)}); "
             "name the same data, each image in a table, and each of two collections of one name only once"
         )
 

@@ -77,24 +77,32 @@ class PageLine:
         return notes_in(self.path.parent)
 
 
+def page_kind(file: Path) -> str:
+    """The source that reads an XML file, "" where it is no page file; what cannot be read is told by that of PAGE."""
+    try:
+        return ROOTS.get(root_of(file), "")
+    except GroundTruthError:
+        return "page"
+
+
 def _read_pages(path: Path, source: str) -> list[Sample]:
     samples = []
     for file in files_of(path):
-        if file == path or (file.suffix.lower() == ".xml" and ROOTS.get(root_of(file)) == source):
+        if file == path or (file.suffix.lower() == ".xml" and page_kind(file) == source):
             root = path if path.is_dir() else path.parent
             try:
                 samples += _samples(file, root, marked_page(file))
             except GroundTruthError as error:
                 if file == path:
                     raise
-                samples.append(_unread(file, root, str(error)))
+                samples.append(_unread(file, root, f"its page file cannot be read: {error}"))
     return samples
 
 
 def _unread(path: Path, root: Path, flaw: str) -> Sample:
     """What stands for all lines of a page file that cannot be read: the others of its folder can."""
-    collection, folders = collection_of(root), [name for name in folder_names(path, root) if name not in INNER]
-    id_ = "/".join((collection, *folders, path.stem))
+    collection, folders = collection_of(root), folder_names(path, root)
+    id_ = "/".join((collection, *folders, path.name))  # no line has that of a file
     return Sample(id_, "", collection, "/".join(folders), path.stem, "", NoImage(flaw), flaw)
 
 
