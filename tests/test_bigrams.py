@@ -12,7 +12,7 @@ from drawn_samples import SMALL, samples, settings
 from uncial.bundle import load_bundle
 from uncial.config import from_dict
 from uncial.decoders import steps_needed
-from uncial.errors import ConfigError
+from uncial.errors import ConfigError, TrainingError
 from uncial.nn.batches import BatchMaker
 from uncial.nn.bigrams import BigramHead, frequent_bigrams
 from uncial.nn.learner import Learner
@@ -122,7 +122,7 @@ def test_a_run_goes_on_with_its_bigrams_and_its_bundle_is_like_any_other(tmp_pat
     assert resumed.bigrams is not None
     assert torch.equal(resumed.bigrams.linear.weight, checkpoint["bigrams"]["linear.weight"])
     train(samples(6), tmp_path / "bundle", settings(epochs=2, **WITH), resume=True)
-    with pytest.raises(ConfigError, match="another bigrams"):
+    with pytest.raises(TrainingError, match="another bigrams"):
         train(samples(6), tmp_path / "bundle", settings(epochs=3), resume=True)
     assert load_bundle(tmp_path / "bundle").weights.keys() == plain.weights.keys()
 

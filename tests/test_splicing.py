@@ -15,7 +15,7 @@ from written_lines import png
 from uncial.alphabet import Alphabet
 from uncial.augment import AugmentConfig
 from uncial.bundle import Bundle
-from uncial.errors import ConfigError
+from uncial.errors import ConfigError, TrainingError
 from uncial.lineimage import LineImageConfig, ink
 from uncial.nn.batches import BatchMaker, TrainingLine
 from uncial.nn.parallel import Ranks
@@ -196,7 +196,7 @@ def test_a_training_splices_its_lines_and_says_so(tiny_bundle: Bundle, tmp_path:
     train(lines, out, config, start=tiny_bundle.path, watch=lambda progress: heard.append(progress.note))
     assert any("lines have word gaps to cut at; 50%" in note for note in heard)
     assert gaps_file(tmp_path / "bundle.run", 0).read_text(encoding="utf-8").startswith('["drawn/')
-    with pytest.raises(ConfigError, match="another splice_share"):
+    with pytest.raises(TrainingError, match="another splice_share"):
         train(lines, out, replace(config, splice_share=0.0), start=tiny_bundle.path, resume=True)
 
 

@@ -13,7 +13,7 @@ from written_lines import png
 
 from uncial.alphabet import Alphabet
 from uncial.bundle import Bundle, load_bundle
-from uncial.errors import ConfigError
+from uncial.errors import TrainingError
 from uncial.lineimage import LineImageConfig
 from uncial.nn.batches import Batch, BatchMaker
 from uncial.nn.crnn import CRNN
@@ -167,7 +167,7 @@ def test_a_training_with_a_teacher_says_so_and_goes_on_with_it_only(tiny_bundle:
     count = len(tiny_bundle.alphabet.graphemes)
     assert f"the teacher knows {count} of {count} graphemes" in heard
     assert load_bundle(out).provenance["teacher"] == tiny_bundle.path.name
-    with pytest.raises(ConfigError, match="another teacher"):
+    with pytest.raises(TrainingError, match="another teacher"):
         train(SAMPLES, out, config, resume=True)
     train(SAMPLES, out, replace(config, epochs=2), teacher=tiny_bundle.path, resume=True)
 

@@ -19,7 +19,7 @@ from test_bundle import full_disk
 from uncial import train as training
 from uncial.architecture import CRNNConfig
 from uncial.bundle import Bundle, load_bundle
-from uncial.errors import BundleError, ConfigError, GroundTruthError, StorageError, UncialError
+from uncial.errors import BundleError, ConfigError, GroundTruthError, StorageError, TrainingError, UncialError
 from uncial.lineimage import LineImageConfig
 from uncial.recognizer import Recognizer
 from uncial.train import Progress, train
@@ -222,7 +222,7 @@ def test_resuming_with_another_training_is_refused_and_nothing_is_changed(
 ) -> None:
     files = {p: p.read_bytes() for p in unbroken.path.parent.rglob("*") if p.is_file() and p.name != "left_out.tsv"}
     some = samples(count, texts=texts) if texts else samples(count)
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(TrainingError, match=told):
         train(some, unbroken.path, settings(**{**SETTINGS, **change}), resume=True)
     assert {path: path.read_bytes() for path in files} == files
 
@@ -231,7 +231,7 @@ def test_a_damaged_checkpoint_is_told_and_kept(tmp_path: Path) -> None:
     file = tmp_path / "bundle.run" / "checkpoint.pt"
     file.parent.mkdir()
     file.write_bytes(b"damaged")
-    with pytest.raises(StorageError, match=r"checkpoint\.pt: is no checkpoint or is damaged"):
+    with pytest.raises(TrainingError, match=r"checkpoint\.pt: is no checkpoint or is damaged"):
         train(samples(4), tmp_path / "bundle", settings(), resume=True)
     assert file.read_bytes() == b"damaged"
 
