@@ -128,7 +128,7 @@ def test_the_same_path_twice_is_read_once(tmp_path: Path, drawn_lines: Lines) ->
 
 def test_the_same_data_by_two_paths_is_told(tmp_path: Path, drawn_lines: Lines) -> None:
     folder = write_archive(tmp_path / "a", drawn_lines)
-    with pytest.raises(GroundTruthError, match="4 lines have the id of another .*only once"):
+    with pytest.raises(GroundTruthError, match="4 lines with the id of another .*only once"):
         read_samples([folder, folder / "drawn.zip"])
 
 
@@ -147,7 +147,7 @@ def test_a_folder_of_images_alone_is_told_with_the_cure(tmp_path: Path, drawn_li
     folder = write_page(tmp_path / "a", drawn_lines)
     (folder / "sheet.xml").unlink()
     with pytest.raises(
-        GroundTruthError, match=r"1 images without text \(sheet.png\); write the text of X.png into X.gt"
+        GroundTruthError, match=r"1 image without text \(sheet.png\); write the text of X.png into X.gt"
     ):
         read_samples([folder])
 

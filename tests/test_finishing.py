@@ -57,7 +57,7 @@ def test_a_language_model_that_pays_goes_into_the_bundle(unsure: Bundle, judged:
 
 @pytest.mark.parametrize(
     ("count", "most_bytes", "finding"),
-    [(LEAST_JUDGED - 1, 100_000, "19 lines to choose by are too few"), (LEAST_JUDGED, 100, "language_bytes = 100")],
+    [(LEAST_JUDGED - 1, 100_000, "too few lines to choose by (19)"), (LEAST_JUDGED, 100, "language_bytes = 100")],
 )
 def test_too_few_lines_or_bytes_are_told_and_end_no_training(
     unsure: Bundle, judged: Judged, count: int, most_bytes: int, finding: str

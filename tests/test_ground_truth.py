@@ -54,7 +54,7 @@ BAD_IMAGES: dict[str, tuple[bytes, str]] = {
     "noise": (b"no image", "not an image that can be read"),
     "truncated": (png(np.random.default_rng(1).integers(0, 256, (64, 300), dtype=np.uint8))[:5_000], "truncated"),
     "one pixel wide": (png(np.zeros((64, 1), np.uint8)), "the image is 1 x 64 pixels; a line needs at least 4"),
-    "gigantic": (png(np.zeros((9_500, 9_500), np.uint8)), "the limit is 89,000,000; scale it down"),
+    "gigantic": (png(np.zeros((9_500, 9_500), np.uint8)), "the limit is 89,000,000 pixels; scale it down"),
     "far too long": (png(np.zeros((8, 9_000), np.uint8)), "cut it into parts"),
 }
 

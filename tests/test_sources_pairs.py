@@ -112,7 +112,7 @@ def test_half_a_pair_alone_is_told_with_the_cure(gone: str, tmp_path: Path) -> N
     write_pair(tmp_path / "a.png")
     (tmp_path / gone).unlink()
     cure = "put X.png beside X.gt.txt" if gone == "a.png" else "write the text of X.png into X.gt.txt"
-    with pytest.raises(GroundTruthError, match=f"1 (texts|images) without .*{cure}"):
+    with pytest.raises(GroundTruthError, match=f"1 (text|image) without .*{cure}"):
         read_samples([tmp_path])
 
 

@@ -20,6 +20,7 @@ from uncial.sources.files import (
     some_of,
 )
 from uncial.sources.sample import ImageFile, Sample, without_image
+from uncial.wording import count_of
 
 
 def read_pairs(path: Path) -> list[Sample]:
@@ -99,10 +100,11 @@ def _no_pair(path: Path, root: Path, images: dict[Path, list[Path]], texts: dict
     if images:
         names = sorted(files[0].relative_to(root).as_posix() for files in images.values())
         return (
-            f"{path}: {len(names):,} images without text ({some_of(names)}); "
+            f"{path}: {count_of(len(names), 'image')} without text ({some_of(names)}); "
             f"write the text of X.png into X{TEXT_SUFFIX} beside it"
         )
     if texts:
         names = sorted(file.relative_to(root).as_posix() for file in texts.values())
-        return f"{path}: {len(names):,} texts without an image ({some_of(names)}); put X.png beside X{TEXT_SUFFIX}"
+        alone = f"{count_of(len(names), 'text')} without an image ({some_of(names)})"
+        return f"{path}: {alone}; put X.png beside X{TEXT_SUFFIX}"
     return f"{path}: holds no line images; pairs are X.png and X{TEXT_SUFFIX}"
