@@ -11,7 +11,7 @@ A bundle is written beside its place and moved there when it is whole. Loading i
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -94,6 +94,11 @@ class Bundle:
         return path if path.is_file() else None
 
     @property
+    def held_out(self) -> Sequence[str]:
+        """Ids of the lines that its training took out of those it was given, to choose by."""
+        return self.provenance.get("held_out", ())  # type: ignore[no-any-return]
+
+    @property
     def language_model(self) -> Path | None:
         """The language model of its alphabet; None: the bundle has none."""
         path = self.path / LANGUAGE_MODEL
@@ -146,7 +151,7 @@ def save_bundle(  # noqa: PLR0913, PLR0917 - a bundle has these eight parts, and
         files[LANGUAGE_MODEL] = language.data
         settings["provenance"]["language_model"] = dict(language.about)
         settings |= {"beam": dict(language.beam), "calibration": language.calibration.plain()}
-    if path.exists() and not (path / SETTINGS).is_file() and not _is_empty_folder(path):
+    if path.exists() and not (path / SETTINGS).is_file() and not (path.is_dir() and not any(path.iterdir())):
         raise StorageError(f"{path}: is there already and is not a bundle; choose another name")
     return _write(path, settings, files)
 
@@ -236,8 +241,7 @@ def load_bundle(path: Path | str | None = None) -> Bundle:
         line_image = from_dict(LineImageConfig, settings["line_image"])
         alphabet = Alphabet(tuple(settings["alphabet"]))
         checksums, provenance = dict(settings["files"]), dict(settings["provenance"])
-        beam = dict(settings.get("beam", {}))
-        calibration = Calibration.of(settings.get("calibration", {}))
+        beam, calibration = dict(settings.get("beam", {})), Calibration.of(settings.get("calibration", {}))
     except (KeyError, TypeError, ValueError, AttributeError, ConfigError, AlphabetError) as error:
         raise BundleError(f"{folder / SETTINGS}: is damaged ({error}); {_CURE}") from error
     _check_files(folder, checksums, alphabet.size * architecture.steps_per_slice)
@@ -294,7 +298,3 @@ def _check_files(folder: Path, checksums: Mapping[str, str], outputs: int) -> No
 
 def _checksum(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def _is_empty_folder(path: Path) -> bool:
-    return path.is_dir() and not any(path.iterdir())

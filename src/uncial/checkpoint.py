@@ -105,6 +105,16 @@ def check_there(out: Path) -> None:
         raise TrainingError(f"{path}: there is no checkpoint to resume; leave --resume out to begin")
 
 
+def check_run(out: Path, *, resume: bool) -> None:
+    """See before the work that a run can go on, or else begin without overwriting anything.
+
+    Raises:
+        StorageError: see `begin_anew`.
+        TrainingError: see `check_there`.
+    """
+    (check_there if resume else begin_anew)(out)
+
+
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file of a run that appears whole or not at all.
 

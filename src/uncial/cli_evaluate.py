@@ -97,9 +97,8 @@ def _evaluated(
     from uncial.sources import with_held_out
 
     bundle = recognizer.bundle
-    held_out = bundle.provenance.get("held_out", ())
-    known = with_held_out(samples, held_out)
-    if note := held_out_note(samples, known, held_out, bundle.path, split):
+    known = with_held_out(samples, bundle.held_out)
+    if note := held_out_note(samples, known, bundle.held_out, bundle.path, split):
         print(f"uncial: {note}", file=sys.stderr)
     about = {"model": str(bundle.path), "data": " ".join(map(str, data)), "quality": recognizer.quality}
     with reading_bar() as progress:

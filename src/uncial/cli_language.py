@@ -73,15 +73,10 @@ def lm(
     if [text.suffix in MADE for text in texts] == [True]:
         model = opened(texts[0], alphabet)
     else:
-        read = language.read_texts(texts, alphabet, weight, characters, held_out_by(bundle))
+        read = language.read_texts(texts, alphabet, weight, characters, bundle.held_out if bundle else ())
         model, learned = language.learn(read, alphabet, order, max_bytes, screen.show_note)
     store(model, learned, out, bundle)
     screen.show_language_model(model, learned)
-
-
-def held_out_by(bundle: "Bundle | None") -> Sequence[str]:
-    """Ids of the lines by which the training of a bundle chose: its language model shall not know them either."""
-    return bundle.provenance.get("held_out", ()) if bundle else ()
 
 
 def check_places(out: Path | None, into: Path | None, texts: Sequence[Path], *, force: bool) -> None:

@@ -74,11 +74,11 @@ def train_layout(
     from uncial.sources.marked_pages import marked_pages
 
     with needs_extra("train", "training", "torch", "onnx"):
-        from uncial.checkpoint import begin_anew, check_there
+        from uncial.checkpoint import check_run
         from uncial.train_layout import LayoutConfig
         from uncial.train_layout import train_layout as run
     config = from_dict(LayoutConfig, merge({}, settings or ()) | ({} if minutes is None else {"minutes": minutes}))
-    (check_there if resume else begin_anew)(out)  # now, since reading the lines may take long
+    check_run(out, resume=resume)  # now, since reading the lines may take long
     samples = read_samples(lines, "train") if lines else []
     with telling_what_is_kept(out):
         print(run(marked_pages(data), out, config, lines=samples, start=start, resume=resume, watch=show_note))

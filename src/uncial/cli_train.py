@@ -86,9 +86,9 @@ def check_bundles(out: Path, read: Sequence[Path | None], *, resume: bool) -> No
         TrainingError: there is no run to go on with.
     """
     from uncial.bundle import load_bundle
-    from uncial.checkpoint import begin_anew, check_there
+    from uncial.checkpoint import check_run
 
-    (check_there if resume else begin_anew)(out)
+    check_run(out, resume=resume)
     for path in read:
         if path is not None:
             load_bundle(path)

@@ -84,7 +84,7 @@ def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of whi
             preprocessing, alphabet, order of batches, number of processes than the checkpoint's, with a teacher where
             there was none, or with other bigrams.
     """
-    (checkpoint.check_there if resume else checkpoint.begin_anew)(out)
+    checkpoint.check_run(out, resume=resume)
     if config.threads:
         torch.set_num_threads(config.threads)
     old, master, config = begin(start, teacher, config, changes)

@@ -111,7 +111,7 @@ def train_layout(
         TrainingError: `resume` without a checkpoint, or with another size or number of pages than it has; all else may
             be changed.
     """
-    (checkpoint.check_there if resume else checkpoint.begin_anew)(out)
+    checkpoint.check_run(out, resume=resume)
     begun = None if start is None or resume else load_layout(start)
     left_out: list[Failure] = []
     learned = [_smaller(gray, marked, config.size) for _, gray, marked in opened(pages, "train", left_out)]

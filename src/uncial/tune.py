@@ -107,7 +107,7 @@ def tune(
     if bundle.language_model is None:
         raise BundleError(f"{bundle.path}: has no language model; make one with: uncial lm TEXT --into {bundle.path}")
     model = load_ngrams(bundle.language_model)
-    samples = with_held_out(samples, bundle.provenance.get("held_out", ()))
+    samples = with_held_out(samples, bundle.held_out)
     lines = network_outputs(bundle, samples, most, progress)
     if len(lines) < 2:
         raise GroundTruthError(
