@@ -69,15 +69,13 @@ class Rotate(StrEnum):
     auto = "auto"
 
 
-Data = Annotated[
-    list[Path],
-    typer.Argument(
-        metavar="DATA...",
-        help="Ground truth: line archives (.zip), folders of image and .gt.txt pairs, Parquet files, IAM folders, "
-        "PAGE or ALTO files; or folders of these.",
-        show_default=False,
-    ),
-]
+DATA = typer.Argument(
+    metavar="DATA...",
+    help="Ground truth: line archives (.zip), folders of image and .gt.txt pairs, Parquet files, IAM folders, "
+    "PAGE or ALTO files; or folders of these.",
+    show_default=False,
+)
+Data = Annotated[list[Path], DATA]
 Model = Annotated[
     Path | None,
     typer.Option(

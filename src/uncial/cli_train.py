@@ -1,12 +1,14 @@
 """`uncial train`: ground truth in, a bundle out."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from uncial.cli_options import Data, needs_extra, telling_what_is_kept
+from uncial.cli_options import DATA, needs_extra, telling_what_is_kept
+from uncial.cli_output import tell
 from uncial.errors import ConfigError
 from uncial.wording import count_of
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from uncial.sources import Sample
     from uncial.train_config import TrainConfig
 
+Learned = Annotated[list[Path] | None, DATA]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="A setting that differs; may be given several times."),
@@ -21,7 +24,8 @@ Settings = Annotated[
 
 
 def train(
-    data: Data,
+    data: Learned = None,
+    *,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="BUNDLE", help="Folder of the bundle to make.")],
     start: Annotated[
         Path | None,
@@ -49,6 +53,14 @@ def train(
     ] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings in TOML.")] = None,
     settings: Settings = None,
+    untranscribed: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SCANS",
+            help="Pages and lines without transcripts, as read takes them, or folders of them: what the bundle of "
+            "--from reads there is learned as if it had been transcribed, with DATA or alone.",
+        ),
+    ] = None,
     synthetic: Annotated[
         list[Path] | None,
         typer.Option(metavar="DATA", help="Drawn lines (uncial synth) to mix in by synthetic_share (0.3)."),
@@ -60,20 +72,29 @@ def train(
     Learns from the lines of split `train` and chooses by those of split `val`; lines without a split are shared out
     by page. Checkpoint, log and list of left-out lines go into the folder BUNDLE.run.
     """
-    from uncial.screen import TrainingScreen, show_trained
+    from uncial.screen import TrainingScreen, show_note, show_trained
     from uncial.sources import read_samples
 
     with needs_extra("train", "training", "torch", "onnx"):
         from uncial.train import train as run
-    check_recipe(recipe, start)
+    check_named(data, untranscribed, start, recipe)
     check_bundles(out, (start, teacher), resume=resume)  # what is quickly told, since reading the lines may take long
     training_settings(config, settings or (), minutes, epochs, recipe or "standard")
-    samples, drawn = read_samples(data), read_samples(synthetic) if synthetic else []
-    recipe = recipe_for(recipe, samples, start, budgeted=minutes is not None or epochs is not None)
+    samples, drawn = (read_samples(named) if named else [] for named in (data, synthetic))
+    read = own_lines(untranscribed, start, out, resume=resume) if untranscribed else []
+    recipe = recipe_for(recipe, [*samples, *read], start, budgeted=minutes is not None or epochs is not None)
     chosen, changes = training_settings(config, settings or (), minutes, epochs, recipe)
-    how: dict[str, Any] = {"synthetic": drawn, "start": start, "teacher": teacher, "changes": changes}
+    how: dict[str, Any] = {
+        "synthetic": drawn,
+        "read": read if samples else [],
+        "start": start,
+        "teacher": teacher,
+        "changes": changes,
+    }
+    if not samples:
+        show_note("no line is transcribed: the CER below compares with its own readings, and tells little")
     with telling_what_is_kept(out), TrainingScreen() as watch:
-        bundle = run(samples, out, chosen, resume=resume, watch=watch, **how)
+        bundle = run(samples or read, out, chosen, resume=resume, watch=watch, **how)
     show_trained(bundle, gain_of(bundle.provenance["course"]))
 
 
@@ -142,14 +163,45 @@ def budget_of(minutes: float | None, epochs: int | None) -> dict[str, Any]:
     return {} if minutes is None else {"minutes": minutes}
 
 
-def check_recipe(named: str | None, start: Path | None) -> None:
-    """See that a recipe that makes a network has no bundle to begin with.
+def check_named(
+    data: Sequence[Path] | None, untranscribed: Sequence[str] | None, start: Path | None, recipe: str | None
+) -> None:
+    """See that there is something to learn from, and a bundle to begin with where one is needed, and only there.
 
     Raises:
-        ConfigError: it has.
+        ConfigError: what is missing, or too much.
     """
-    if start is not None and named == "small":
+    if start is not None and recipe == "small":
         raise ConfigError("--recipe small: makes a small network from nothing; leave out --from, or name standard")
+    if not data and not untranscribed:
+        raise ConfigError("nothing to learn from; name ground truth, or scans with --untranscribed and --from")
+    if untranscribed and start is None:
+        raise ConfigError("--untranscribed: a bundle has to read these scans; name one with --from, such as default")
+    if untranscribed and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        cure = "read them first (uncial read SCANS -f page -o FOLDER/) and name FOLDER as ground truth"
+        raise ConfigError(f"--untranscribed: one process reads, and here are several; {cure}")
+
+
+def own_lines(scans: Sequence[str], start: Path | None, out: Path, *, resume: bool) -> "Sequence[Sample]":
+    """Lines of scans with what the bundle reads there; they are kept in the folder of the run, to go on with.
+
+    Raises:
+        TrainingError: a run is to go on that has no such lines.
+    """
+    from uncial.own_readings import kept, own_readings, place_for
+    from uncial.scan import passed_over, scan_names
+    from uncial.screen import reading_bar, show_note
+
+    place = place_for(out)
+    if resume:
+        return kept(place)
+    assert start is not None, "checked: there is a bundle to read with"
+    names = scan_names(list(scans))
+    tell(passed_over(scans))
+    with reading_bar("scans") as progress:
+        samples = own_readings(start, names, place, tell=lambda note: tell([note]), progress=progress)
+    show_note(f"{count_of(len(samples), 'line')} as {start} reads them, to be looked at in {place}")
+    return samples
 
 
 def recipe_for(named: str | None, samples: "Sequence[Sample]", start: Path | None, *, budgeted: bool = False) -> str:

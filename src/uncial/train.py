@@ -53,6 +53,7 @@ def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of whi
     config: TrainConfig,
     *,
     synthetic: Sequence[Sample] = (),
+    read: Sequence[Sample] = (),
     start: Path | None = None,
     teacher: Path | None = None,
     changes: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
@@ -66,6 +67,7 @@ def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of whi
         out: folder of the bundle. Checkpoint, log and list of left-out lines go into the folder `<out>.run` beside it.
         config: all settings; `start` decides network and preprocessing where it is given.
         synthetic: drawn lines, of which each epoch takes others, as many as `synthetic_share` says.
+        read: lines with the text that a bundle read there, all to learn from, see `own_readings`.
         start: bundle to start from instead of chance; graphemes that both alphabets hold keep their weights.
         teacher: bundle to learn from besides the ground truth, by `teacher_weight`.
         changes: settings of "network" and "line_image" that differ from those of `start`; weights that fit are kept.
@@ -78,8 +80,7 @@ def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of whi
     Raises:
         GroundTruthError: nothing to learn from.
         StorageError: `out` or its run exists already and `resume` is off, or a file cannot be written.
-        ConfigError: the network names a part that does not exist, or lines are to be spliced without a bundle that
-            finds gaps.
+        ConfigError: no such part of the network, or lines are to be spliced without a bundle that finds gaps.
         TrainingError: the loss stays infinite, or `resume` without a checkpoint, or with another network,
             preprocessing, alphabet, order of batches, number of processes than the checkpoint's, with a teacher where
             there was none, or with other bigrams.
@@ -89,7 +90,7 @@ def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of whi
         torch.set_num_threads(config.threads)
     old, master, config = begin(start, teacher, config, changes)
     check_parts(config.network)  # now, since decoding the lines may take minutes
-    lines = gather(samples, config, old.alphabet if old else None, synthetic)
+    lines = gather(samples, config, old.alphabet if old else None, synthetic, read)
     run = _Run(lines, config, out, watch)
     run.facts |= inherited(lines.sources, old, master if config.teacher_weight else None)
     if run.ranks.rank == 0:

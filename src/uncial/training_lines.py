@@ -35,6 +35,7 @@ class TrainingLines:
         alphabet: what the network will spell.
         left_out: (id, reason) of each line that cannot be used.
         synthetic: how many of `training` are synthetic; they stand last.
+        read: how many have the text that a bundle read there; they stand before the synthetic ones.
         sources: what each collection of training lines tells of its origin, licence and attribution, where it does.
         held_out: ids of `validation` where neither sources nor names of pages put them there; a bundle remembers them.
     """
@@ -46,6 +47,7 @@ class TrainingLines:
     sources: Mapping[str, str] = field(default_factory=dict)
     synthetic: int = 0
     held_out: tuple[str, ...] = ()
+    read: int = 0
 
     @property
     def real(self) -> int:
@@ -69,6 +71,7 @@ class TrainingLines:
     def facts(self) -> dict[str, Any]:
         """What a bundle tells of them: how many there are of each kind, where from, and which were held out."""
         counts = {"train": len(self.training), "synthetic": self.synthetic, "val": len(self.validation)}
+        counts |= {"own_readings": self.read} if self.read else {}
         facts: dict[str, Any] = {"lines": counts, "sources": dict(self.sources)}
         return facts | ({"held_out": list(self.held_out)} if self.held_out else {})
 
@@ -76,7 +79,8 @@ class TrainingLines:
         """One sentence: how many lines of each kind, and what was left out, by reason."""
         reasons = Counter(re.split("[:;]", reason)[0] for _, reason in self.left_out)
         out = "; ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
-        drawn = f" ({self.synthetic:,} synthetic)" if self.synthetic else ""
+        kinds = [f"{n:,} {kind}" for n, kind in ((self.read, "as they were read"), (self.synthetic, "synthetic")) if n]
+        drawn = f" ({', '.join(kinds)})" if kinds else ""
         return (
             f"{count_of(len(self.training), 'line')} to learn from{drawn}, {len(self.validation):,} to choose by, "
             f"{len(self.alphabet.graphemes)} graphemes; left out: {out or 'none'}"
@@ -91,7 +95,11 @@ class TrainingLines:
 
 
 def gather(
-    samples: Sequence[Sample], config: TrainConfig, base: Alphabet | None, synthetic: Sequence[Sample] = ()
+    samples: Sequence[Sample],
+    config: TrainConfig,
+    base: Alphabet | None,
+    synthetic: Sequence[Sample] = (),
+    read: Sequence[Sample] = (),
 ) -> TrainingLines:
     """Sort samples into training and validation lines, and choose the alphabet.
 
@@ -100,12 +108,13 @@ def gather(
         config: of the training; preprocessing, network and `rarest` count here.
         base: alphabet of the bundle to start from, whose graphemes stay in front; None: from the texts alone.
         synthetic: drawn lines, all to learn from, whatever their split; they may bring graphemes to the alphabet.
+        read: lines with the text that a bundle read there, all to learn from, too.
 
     Raises:
         GroundTruthError: no training or no validation line is left, or two lines have the same id.
     """
     chosen = _by_split(samples, config.held_out)
-    chosen["train"] += synthetic
+    chosen["train"] += [*read, *synthetic]
     left_out: list[tuple[str, str]] = []
     texts = {}
     both = (*chosen["train"], *chosen["val"])
@@ -137,14 +146,19 @@ def gather(
                 f"no line to {purpose}: {len(chosen[split])} in split '{split}', none usable"
                 + (f"; first reason: {left_out[0][0]}: {left_out[0][1]}" if left_out else "; add lines or pages")
             )
-    drawn = {sample.id for sample in synthetic}
-    count = sum(line.sample.id in drawn for line in usable["train"])
+    count, own = (_among(usable["train"], some) for some in (synthetic, read))
     if count == len(usable["train"]):
         raise GroundTruthError("all lines to learn from are synthetic; name them as ground truth, or add real ones")
     apart = usable["val"] if _holds_out(samples, config.held_out) else ()
     held_out = tuple(line.sample.id for line in apart)
     sources = _sources(usable["train"])
-    return TrainingLines(usable["train"], usable["val"], alphabet, tuple(left_out), sources, count, held_out)
+    return TrainingLines(usable["train"], usable["val"], alphabet, tuple(left_out), sources, count, held_out, own)
+
+
+def _among(lines: Sequence[TrainingLine], samples: Sequence[Sample]) -> int:
+    """How many of the lines are of these samples."""
+    ids = {sample.id for sample in samples}
+    return sum(line.sample.id in ids for line in lines)
 
 
 def _by_split(samples: Sequence[Sample], held_out: float) -> dict[str, list[Sample]]:

@@ -1,0 +1,110 @@
+"""Lines that nobody transcribed, with what a bundle reads there: from its own readings it learns a hand.
+
+Much of what the network alone misreads its language model puts right, so that it learns more than it knew; see Kahn,
+Lee and Hannun 2020, "Self-training for end-to-end speech recognition".
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+import cv2
+
+from uncial.archive import Reading, Task, page_of, read_scans, scans_of
+from uncial.atomic import written_whole
+from uncial.bundle import load_bundle
+from uncial.checkpoint import run_folder
+from uncial.document import Failure, Page
+from uncial.errors import GroundTruthError, TrainingError
+from uncial.formats.xml_files import free_name
+from uncial.image_file import Gray
+from uncial.line_cut import cut_line
+from uncial.sources import Sample
+from uncial.sources.archive import read_archives
+from uncial.sources.sample import NoImage
+from uncial.sources.writing import StoredLine, write_archive
+
+COLLECTION = "own-readings"
+FILE = f"{COLLECTION}.zip"
+
+
+def place_for(out: Path) -> Path:
+    """Where the lines stand that a run for this bundle learns as they were read: in the run's folder."""
+    return run_folder(out) / FILE
+
+
+def kept(place: Path) -> list[Sample]:
+    """The lines that a run that goes on learns as they were read.
+
+    Raises:
+        TrainingError: it has none.
+        GroundTruthError: the archive is damaged.
+    """
+    if not place.is_file():
+        raise TrainingError(f"{place}: the run has no own readings to go on with; leave out --untranscribed")
+    return read_archives(place)
+
+
+def own_readings(
+    model: Path,
+    scans: Sequence[str],
+    place: Path,
+    *,
+    tell: Callable[[str], None] = lambda note: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Sample]:
+    """Read scans as well as a bundle can, and store their lines with what was read as ground truth to learn from.
+
+    Args:
+        model: folder of the bundle, or the name of one that ships.
+        scans: pages and lines, as `archive.scans_of` takes them; of page files the lines are taken, not the texts.
+        place: of the line archive that is written, which replaces one that is there.
+        tell: is called with what could not be read.
+        progress: is called with the scans read so far and how many there are.
+
+    Returns:
+        The lines in which something was read, all of split "train".
+
+    Raises:
+        BundleError: no such bundle, or a damaged one.
+        GroundTruthError: nothing was read in any of them.
+        StorageError: the archive cannot be written.
+    """
+    bundle = load_bundle(model)
+    task = Task(model=bundle.path, quality="best" if bundle.language_model else "fast")
+    readings = read_scans(task.recognizer(), scans_of(scans), task)
+    with written_whole(place, "free some space") as beside:
+        lines = _lines(readings, len(scans), tell, progress)
+        first = next(lines, None)
+        if first is None:
+            raise GroundTruthError(f"{', '.join(scans)}: no writing was found to learn from")
+        write_archive(chain((first,), lines), beside, "", single=True)
+    return read_archives(place)
+
+
+def _lines(
+    readings: Iterable[Reading], total: int, tell: Callable[[str], None], progress: Callable[[int, int], None]
+) -> Iterator[StoredLine]:
+    """The lines in which something was read, scan by scan; what could not be read is told."""
+    taken: set[str] = set()
+    for number, reading in enumerate(readings, start=1):
+        progress(number, max(number, total))
+        if isinstance(reading.outcome, Failure):
+            tell(reading.outcome.reason)
+            continue
+        page, scan = page_of(reading)
+        for failure in page.failures:
+            tell(failure.reason)
+        name = free_name(scan.stem, taken)
+        for line in page.lines:
+            if line.transcript is not None and line.transcript.text:
+                is_page = isinstance(reading.outcome, Page)
+                image = cut_line(scan.gray, line.baseline, line.boundary) if is_page else scan.gray
+                yield _stored(name, line.id, line.transcript.text, image)
+
+
+def _stored(page: str, line: str, text: str, image: Gray) -> StoredLine:
+    """A line of a page as it is stored, to learn from."""
+    name = f"{page}/{line}"
+    sample = Sample(f"{COLLECTION}/{name}", text, COLLECTION, "", page, "train", NoImage("is stored"))
+    return StoredLine(sample, name, cv2.imencode(".png", image)[1].tobytes(), ".png")
