@@ -8,7 +8,16 @@ import pytest
 import torch
 from test_bundle import full_disk
 
-from uncial.checkpoint import FILE, Course, check_there, load_checkpoint, run_folder, save_checkpoint, write_whole
+from uncial.checkpoint import (
+    FILE,
+    Course,
+    alone,
+    check_there,
+    load_checkpoint,
+    run_folder,
+    save_checkpoint,
+    write_whole,
+)
 from uncial.errors import ConfigError, StorageError, TrainingError
 
 IDENTITY = {"network": {"height": 16, "channels": [4, 6]}, "alphabet": ["a", "b"]}
@@ -136,3 +145,15 @@ def test_a_run_goes_on_though_settings_were_added_since_it_began(folder: Path) -
         load_checkpoint(folder, IDENTITY | {"network": network | {"height": 32}})
     with pytest.raises(TrainingError, match="another network"):
         load_checkpoint(folder, IDENTITY | {"network": {"height": 16}})
+
+
+def test_two_trainings_do_not_share_a_run(tmp_path: Path) -> None:
+    out = tmp_path / "mine"
+    with alone(out, resume=False):
+        with pytest.raises(StorageError, match="another training"), alone(out, resume=False):
+            pass
+        (tmp_path / "mine.run" / FILE).write_bytes(b"")
+    with alone(out, resume=True):  # the first has ended
+        pass
+    with pytest.raises(StorageError, match="--resume"), alone(out, resume=False):
+        pass

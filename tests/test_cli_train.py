@@ -137,3 +137,12 @@ def test_lines_that_cannot_be_learned_are_left_out_and_listed(tmp_path: Path, dr
     for name, reason in (("000", "empty"), ("001", "too narrow"), ("002", "☞"), ("003", "image")):
         assert any(f"line{name}" in row and reason in row for row in listed.splitlines()), (name, listed)
     assert json.loads((tmp_path / "bundle" / "bundle.json").read_text(encoding="utf-8"))["provenance"]
+
+
+def test_a_run_goes_on_only_from_the_bundle_it_began_with(folder: Path, tmp_path: Path, tiny_bundle: Bundle) -> None:
+    first, other = tmp_path / "first", tmp_path / "other"
+    assert quick_run(folder, other).code == 0
+    assert quick_run(folder, first, "--from", tiny_bundle.path).code == 0
+    ran = quick_run(folder, first, "--from", other, "--resume")
+    assert ran.code == 9
+    assert "bundle to begin with" in ran.told

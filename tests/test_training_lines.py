@@ -55,12 +55,14 @@ def test_each_line_that_cannot_be_learned_from_is_left_out_with_its_reason() -> 
     assert len(lines.training) == 8
 
 
-def test_the_summary_counts_what_was_left_out_by_reason_and_the_table_lists_it() -> None:
+def test_the_summary_counts_what_was_left_out_by_reason_and_the_table_lists_it(tmp_path: Path) -> None:
     some = [*samples(8), sample(20, "><"), sample(21, ""), sample(22, "[?]"), sample(23, 'a "☞"')]
     lines = gather(some, settings(rarest=2), None)
     assert lines.summary().startswith("8 lines to learn from, 2 to choose by, ")
     assert "left out: 2 the text is empty; 1 the transcriber left words unread" in lines.summary()
-    rows = list(csv.reader(lines.left_out_table().splitlines(), dialect="excel-tab"))
+    lines.list_left_out(tmp_path / "left_out.tsv")
+    table = (tmp_path / "left_out.tsv").read_text(encoding="utf-8")
+    rows = list(csv.reader(table.splitlines(), dialect="excel-tab"))
     assert rows[0] == ["id", "reason"]
     assert [row[0] for row in rows[1:]] == [f"drawn/{n}" for n in (20, 21, 22, 23)]
     assert gather(samples(8), settings(), None).summary().endswith("left out: none")

@@ -5,12 +5,14 @@ runs no code.
 """
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
+from filelock import FileLock, Timeout
 
 from uncial.atomic import written_whole
 from uncial.bundle import MODELS
@@ -113,6 +115,42 @@ def check_run(out: Path, *, resume: bool) -> None:
         TrainingError: see `check_there`.
     """
     (check_there if resume else begin_anew)(out)
+
+
+@contextmanager
+def alone(out: Path, *, resume: bool, rank: int = 0) -> Iterator[None]:
+    """Make the run of a bundle this training's own meanwhile, once more seeing that it can go on or begin.
+
+    Args:
+        out: folder of the bundle.
+        resume: the run is to go on.
+        rank: of this process among those that train together; the first one sees to it for all.
+
+    Raises:
+        StorageError: another training is at work in it (both would write one checkpoint and log), there cannot be a
+            folder for it, or see `begin_anew`.
+        TrainingError: see `check_there`.
+    """
+    if rank:
+        yield
+        return
+    folder = run_folder(out)
+    lock = FileLock(folder / "lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        cure = "wait for its end, or choose another -o"
+        raise StorageError(f"{folder}: another training is at work in this folder; {cure}") from error
+    except OSError as error:
+        raise StorageError(f"{folder}: cannot be written ({error.strerror or error}); choose another -o") from error
+    except NotImplementedError:  # a file system without locks: there, whoever starts two has to look out
+        pass
+    try:
+        check_run(out, resume=resume)  # another may have ended meanwhile
+        yield
+    finally:
+        lock.release()
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:

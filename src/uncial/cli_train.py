@@ -72,29 +72,19 @@ def train(
     Learns from the lines of split `train` and chooses by those of split `val`; lines without a split are shared out
     by page. Checkpoint, log and list of left-out lines go into the folder BUNDLE.run.
     """
-    from uncial.screen import TrainingScreen, show_note, show_trained
-    from uncial.sources import read_samples
+    from uncial.screen import TrainingScreen, show_trained
 
     with needs_extra("train", "training", "torch", "onnx"):
         from uncial.train import train as run
     check_named(data, untranscribed, start, recipe)
     check_bundles(out, (start, teacher), resume=resume)  # what is quickly told, since reading the lines may take long
     training_settings(config, settings or (), minutes, epochs, recipe or "standard")
-    samples, drawn = (read_samples(named) if named else [] for named in (data, synthetic))
-    read = own_lines(untranscribed, start, out, resume=resume) if untranscribed else []
+    samples, read, drawn = lines_for(data, untranscribed, synthetic, start, out, resume=resume)
     recipe = recipe_for(recipe, [*samples, *read], start, budgeted=minutes is not None or epochs is not None)
     chosen, changes = training_settings(config, settings or (), minutes, epochs, recipe)
-    how: dict[str, Any] = {
-        "synthetic": drawn,
-        "read": read if samples else [],
-        "start": start,
-        "teacher": teacher,
-        "changes": changes,
-    }
-    if not samples:
-        show_note("no line is transcribed: the CER below compares with its own readings, and tells little")
+    bundles: dict[str, Any] = {"start": start, "teacher": teacher, "changes": changes}
     with telling_what_is_kept(out), TrainingScreen() as watch:
-        bundle = run(samples or read, out, chosen, resume=resume, watch=watch, **how)
+        bundle = run(samples, out, chosen, read=read, synthetic=drawn, resume=resume, watch=watch, **bundles)
     show_trained(bundle, gain_of(bundle.provenance["course"]))
 
 
@@ -182,7 +172,33 @@ def check_named(
         raise ConfigError(f"--untranscribed: one process reads, and here are several; {cure}")
 
 
-def own_lines(scans: Sequence[str], start: Path | None, out: Path, *, resume: bool) -> "Sequence[Sample]":
+def lines_for(  # noqa: PLR0913 - what is named of each kind, and where it goes
+    data: Sequence[Path] | None,
+    untranscribed: Sequence[str] | None,
+    synthetic: Sequence[Path] | None,
+    start: Path | None,
+    out: Path,
+    *,
+    resume: bool,
+) -> tuple["Sequence[Sample]", "Sequence[Sample]", "Sequence[Sample]"]:
+    """The lines that people transcribed, those of scans as the bundle reads them, and drawn ones.
+
+    Where nobody transcribed any, those that were read take their place, since some are needed to choose by.
+    """
+    from uncial.screen import show_note
+    from uncial.sources import read_samples
+
+    samples, drawn = (read_samples(named) if named else [] for named in (data, synthetic))
+    if not untranscribed or start is None:
+        return samples, [], drawn
+    read = own_lines(untranscribed, start, out, resume=resume)
+    if samples:
+        return samples, read, drawn
+    show_note("no line is transcribed: the CER below compares with its own readings, and tells little")
+    return read, [], drawn
+
+
+def own_lines(scans: Sequence[str], start: Path, out: Path, *, resume: bool) -> "Sequence[Sample]":
     """Lines of scans with what the bundle reads there; they are kept in the folder of the run, to go on with.
 
     Raises:
@@ -195,7 +211,6 @@ def own_lines(scans: Sequence[str], start: Path | None, out: Path, *, resume: bo
     place = place_for(out)
     if resume:
         return kept(place)
-    assert start is not None, "checked: there is a bundle to read with"
     names = scan_names(list(scans))
     tell(passed_over(scans))
     with reading_bar("scans") as progress:

@@ -42,9 +42,6 @@ from uncial.train_config import TrainConfig
 from uncial.training_lines import TrainingLines, gather
 
 LOG_MINUTES = 1.0
-# What a run may not change on its way: these make the network, its pictures, and the batches of an epoch.
-_ORDER = "batch_lines", "synthetic_share", "splice_share", "easy_skipped", "narrow_first", "seed"
-DECISIVE = "network", "line_image", *_ORDER
 
 
 def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of which a caller names the few it wants
@@ -67,7 +64,7 @@ def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of whi
         out: folder of the bundle. Checkpoint, log and list of left-out lines go into the folder `<out>.run` beside it.
         config: all settings; `start` decides network and preprocessing where it is given.
         synthetic: drawn lines, of which each epoch takes others, as many as `synthetic_share` says.
-        read: lines with the text that a bundle read there, all to learn from, see `own_readings`.
+        read: lines with the text that a bundle reads there, see `own_readings`.
         start: bundle to start from instead of chance; graphemes that both alphabets hold keep their weights.
         teacher: bundle to learn from besides the ground truth, by `teacher_weight`.
         changes: settings of "network" and "line_image" that differ from those of `start`; weights that fit are kept.
@@ -79,11 +76,10 @@ def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of whi
 
     Raises:
         GroundTruthError: nothing to learn from.
-        StorageError: `out` or its run exists already and `resume` is off, or a file cannot be written.
+        StorageError: `out` or its run is there and `resume` off, another is at work, or a file cannot be written.
         ConfigError: no such part of the network, or lines are to be spliced without a bundle that finds gaps.
-        TrainingError: the loss stays infinite, or `resume` without a checkpoint, or with another network,
-            preprocessing, alphabet, order of batches, number of processes than the checkpoint's, with a teacher where
-            there was none, or with other bigrams.
+        TrainingError: the loss stays infinite, or `resume` without a checkpoint, or with other parts, lines, bundles
+            or number of processes than the checkpoint's.
     """
     checkpoint.check_run(out, resume=resume)
     if config.threads:
@@ -93,19 +89,17 @@ def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of whi
     lines = gather(samples, config, old.alphabet if old else None, synthetic, read)
     run = _Run(lines, config, out, watch)
     run.facts |= inherited(lines.sources, old, master if config.teacher_weight else None)
-    if run.ranks.rank == 0:
-        checkpoint.write_whole(run.folder / "left_out.tsv", lambda file: file.write(lines.left_out_table().encode()))
-    run.tell(lines.summary())
-    if old is not None:
-        run.tell(take_over(old.weights, old.alphabet, run.learner.network, lines.alphabet))
-        run.learner.average.load_state_dict(run.learner.network.state_dict())
-        run.take_language_along(old)
-    run.splice(old or master, anew=not resume)
-    run.learn_from(master)
-    if resume:
-        run.restore()
-    run.go()
-    run.finish()
+    with checkpoint.alone(out, resume=resume, rank=run.ranks.rank):
+        if run.ranks.rank == 0:
+            lines.list_left_out(run.folder / "left_out.tsv")
+        run.tell(lines.summary())
+        run.begin_with(old)
+        run.splice(old or master, anew=not resume)
+        run.learn_from(master)
+        if resume:
+            run.restore()
+        run.go()
+        run.finish()
     return load_bundle(out)
 
 
@@ -126,6 +120,20 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         self.hard = HardLines(len(lines.training), self.ranks)
         self.language: Language | None = None
         self.facts: dict[str, Any] = {"training": to_dict(config)} | lines.facts()
+
+    def begin_with(self, old: Bundle | None) -> None:
+        """Take weights from a bundle, and its language model, taken to the training lines if so configured."""
+        if old is None:
+            return
+        network, alphabet = self.learner.network, self.lines.alphabet
+        self.tell(take_over(old.weights, old.alphabet, network, alphabet))
+        self.learner.average.load_state_dict(network.state_dict())
+        if self.ranks.rank == 0 and old.language_model:
+            real = self.lines.training[: self.lines.real]
+            texts = [line.classes for line in real if self.config.adapt_language]
+            self.language, note = language_of(old, alphabet, texts)
+            self.tell(note)
+        self.ranks.meet()
 
     def splice(self, guide: Bundle | None, anew: bool) -> None:
         """From now on put real lines together anew, if so configured, cut where the guide finds word gaps."""
@@ -249,15 +257,6 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
                 self.tell(note)
         self.ranks.meet()
 
-    def take_language_along(self, old: Bundle) -> None:
-        """Give what is kept the language model of a bundle, taken to the training lines if so configured."""
-        if self.ranks.rank == 0 and old.language_model:
-            real = self.lines.training[: self.lines.real]
-            texts = [line.classes for line in real if self.config.adapt_language]
-            self.language, note = language_of(old, self.lines.alphabet, texts)
-            self.tell(note)
-        self.ranks.meet()
-
     def log(self, cer: float | None = None) -> None:
         """Add a row to the run's log, with the CER if there was a validation."""
         if self.ranks.rank == 0:
@@ -291,11 +290,11 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         self.tell(f"resumed at step {self.course.step:,}, {self.course.seconds / 60:.0f} minutes in{ended}")
 
     def _identity(self) -> dict[str, Any]:
-        settings = to_dict(self.config)
-        return {name: settings[name] for name in DECISIVE} | {
+        return self.config.decisive() | {
             "alphabet": list(self.lines.alphabet.graphemes),
             "number of training lines": len(self.lines.training),
             "teacher": self.learner.teacher is not None,
+            "bundle to begin with": self.facts.get("begun_with", ""),
             "bigrams": self.config.bigrams if self.learner.bigrams is not None else 0,
             "number of processes": self.ranks.world,
         }

@@ -9,6 +9,10 @@ from uncial.augment import AugmentConfig
 from uncial.config import from_dict, to_dict
 from uncial.lineimage import LineImageConfig
 
+# What a run may not change on its way: these make the network, its pictures, and the batches of an epoch.
+_ORDER = "batch_lines", "synthetic_share", "splice_share", "easy_skipped", "narrow_first", "seed"
+DECISIVE = "network", "line_image", *_ORDER
+
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
@@ -122,6 +126,11 @@ class TrainConfig:
             raise ValueError(
                 f"network.height {self.network.height} and line_image.height {self.line_image.height} must be equal"
             )
+
+    def decisive(self) -> dict[str, Any]:
+        """The settings that a run may not change on its way, as plain values."""
+        settings = to_dict(self)
+        return {name: settings[name] for name in DECISIVE}
 
     def going_on_from(
         self, network: CRNNConfig, line_image: LineImageConfig, changes: Mapping[str, Mapping[str, Any]]

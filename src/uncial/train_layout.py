@@ -122,11 +122,12 @@ def train_layout(
     if config.threads:
         torch.set_num_threads(config.threads)
     run = _Run(config, out, len(learned))
-    if resume:
-        run.restore()
-    elif begun:
-        run.begin_with(begun, learned)
-    run.go(LearnedPages(learned, lines, config, watch), watch)
+    with checkpoint.alone(out, resume=resume):
+        if resume:
+            run.restore()
+        elif begun:
+            run.begin_with(begun, learned)
+        run.go(LearnedPages(learned, lines, config, watch), watch)
     return out
 
 

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from uncial.alphabet import Alphabet
+from uncial.atomic import written_whole
 from uncial.decoders import steps_needed
 from uncial.errors import GroundTruthError, ImageError
 from uncial.lineimage import line_image
@@ -86,12 +88,17 @@ class TrainingLines:
             f"{len(self.alphabet.graphemes)} graphemes; left out: {out or 'none'}"
         )
 
-    def left_out_table(self) -> str:
-        """Tab-separated id and reason of each line left out; what is no UTF-8 in a reason is escaped."""
+    def list_left_out(self, file: Path) -> None:
+        """Write a table with tab-separated id and reason of each line left out; no UTF-8 in a reason is escaped.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
         table = StringIO()
         writer = csv.writer(table, dialect="excel-tab", lineterminator="\n")
         writer.writerows([("id", "reason"), *self.left_out])
-        return table.getvalue().encode(errors="backslashreplace").decode()
+        with written_whole(file, "free some space and --resume") as beside:
+            beside.write_bytes(table.getvalue().encode(errors="backslashreplace"))
 
 
 def gather(
