@@ -47,7 +47,7 @@ def train(
             metavar="NAME",
             help="Settings that go together: standard, new-hand for few lines, from-nothing, or small for a small "
             "network from nothing within an hour on a few processor cores. Without it: from-nothing without "
-            "--from, new-hand with --from and at most 1,000 lines to learn from, else standard.",
+            "--from, new-hand with --untranscribed or --from and at most 1,000 lines to learn from, else standard.",
             show_default=False,
         ),
     ] = None,
@@ -80,7 +80,8 @@ def train(
     check_bundles(out, (start, teacher), resume=resume)  # what is quickly told, since reading the lines may take long
     training_settings(config, settings or (), minutes, epochs, recipe or "standard")
     samples, read, drawn = lines_for(data, untranscribed, synthetic, start, out, resume=resume)
-    recipe = recipe_for(recipe, [*samples, *read], start, budgeted=minutes is not None or epochs is not None)
+    budgeted = minutes is not None or epochs is not None
+    recipe = recipe_for(recipe, [*samples, *read], start, a_hand=bool(untranscribed), budgeted=budgeted)
     chosen, changes = training_settings(config, settings or (), minutes, epochs, recipe)
     bundles: dict[str, Any] = {"start": start, "teacher": teacher, "changes": changes}
     with telling_what_is_kept(out), TrainingScreen() as watch:
@@ -219,8 +220,23 @@ def own_lines(scans: Sequence[str], start: Path, out: Path, *, resume: bool) -> 
     return samples
 
 
-def recipe_for(named: str | None, samples: "Sequence[Sample]", start: Path | None, *, budgeted: bool = False) -> str:
-    """The recipe that is named, else the one that fits; that for few lines is told, and its budget if none is given."""
+def recipe_for(
+    named: str | None,
+    samples: "Sequence[Sample]",
+    start: Path | None,
+    *,
+    a_hand: bool = False,
+    budgeted: bool = False,
+) -> str:
+    """The recipe that is named, else the one that fits; that for few lines is told, and its budget if none is given.
+
+    Args:
+        named: on the command line.
+        samples: all lines but drawn ones.
+        start: the bundle to begin with.
+        a_hand: a hand is learned from what was read of it, for which that recipe is made, too.
+        budgeted: a budget was named.
+    """
     from uncial.recipes import FEW, with_recipe
     from uncial.screen import show_note
     from uncial.sources import split_of
@@ -228,10 +244,10 @@ def recipe_for(named: str | None, samples: "Sequence[Sample]", start: Path | Non
     if named or start is None:
         return named or "from-nothing"
     lines = sum(split_of(sample) != "test" for sample in samples)
-    if lines > FEW:
+    if lines > FEW and not a_hand:
         return "standard"
     told, budget = count_of(lines, "line"), with_recipe("new-hand", {})["minutes"]
-    show_note(f"{told}: learning by the recipe new-hand, made for few; for the usual one, --recipe standard")
+    show_note(f"{told}: learning by the recipe new-hand, made for one hand; for the usual one, --recipe standard")
     if not budgeted:
         show_note(f"without --minutes or --epochs it learns for {budget:g} minutes")
     return "new-hand"
