@@ -1,5 +1,9 @@
 """A checkpoint is whole or not there, and is taken up only by the training it belongs to."""
 
+import errno
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -149,11 +153,26 @@ def test_a_run_goes_on_though_settings_were_added_since_it_began(folder: Path) -
 
 def test_two_trainings_do_not_share_a_run(tmp_path: Path) -> None:
     out = tmp_path / "mine"
-    with alone(out, resume=False):
-        with pytest.raises(StorageError, match="another training"), alone(out, resume=False):
-            pass
+    other = (
+        f"from pathlib import Path\nfrom uncial.checkpoint import alone\nwith alone(Path({str(out)!r}), resume=False):"
+    )
+    with alone(out, resume=False), alone(out, resume=False):  # the same one
+        ran = subprocess.run([sys.executable, "-c", f"{other} pass"], capture_output=True, text=True, check=False)
+        assert "another training is at work" in ran.stderr
         (tmp_path / "mine.run" / FILE).write_bytes(b"")
     with alone(out, resume=True):  # the first has ended
         pass
     with pytest.raises(StorageError, match="--resume"), alone(out, resume=False):
+        pass
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS])
+def test_where_files_cannot_be_locked_training_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with alone(tmp_path / "mine", resume=False):
         pass

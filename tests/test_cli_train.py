@@ -140,8 +140,8 @@ def test_lines_that_cannot_be_learned_are_left_out_and_listed(tmp_path: Path, dr
 
 
 def test_a_run_goes_on_only_from_the_bundle_it_began_with(folder: Path, tmp_path: Path, tiny_bundle: Bundle) -> None:
-    first, other = tmp_path / "first", tmp_path / "other"
-    assert quick_run(folder, other).code == 0
+    first, other = tmp_path / "first", tmp_path / tiny_bundle.path.name  # of the same name, with other weights
+    assert quick_run(folder, other, "--from", tiny_bundle.path).code == 0
     assert quick_run(folder, first, "--from", tiny_bundle.path).code == 0
     ran = quick_run(folder, first, "--from", other, "--resume")
     assert ran.code == 9

@@ -1,5 +1,8 @@
 """Lines that nobody transcribed become ground truth by being read, and are learned."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,8 +14,9 @@ from conftest import DrawnLine
 
 from uncial import Recognizer
 from uncial.bundle import Bundle, load_bundle
+from uncial.checkpoint import alone
 from uncial.errors import GroundTruthError, TrainingError
-from uncial.own_readings import kept, own_readings
+from uncial.own_readings import kept, own_readings, untranscribed
 from uncial.sources import read_samples
 
 Lines = Sequence[DrawnLine]
@@ -40,7 +44,6 @@ def test_each_line_has_the_text_that_is_read_there(tmp_path: Path, drawn_lines: 
     for sample in read:
         assert sample.text == truth[sample.page].text  # the bundle knows these lines by heart
         assert np.array_equal(sample.image(), truth[sample.page].image())
-    assert {sample.split for sample in read} == {"train"}
     assert kept(place) == read
 
 
@@ -71,7 +74,7 @@ def test_where_nothing_is_read_nothing_is_written(tmp_path: Path, tiny_bundle: B
     with pytest.raises(GroundTruthError, match="no writing"):
         own_readings(tiny_bundle.path, [str(tmp_path / "empty.png")], tmp_path / "own.zip")
     assert not (tmp_path / "own.zip").exists()
-    with pytest.raises(TrainingError, match="no own readings"):
+    with pytest.raises(TrainingError, match="not there"):
         kept(tmp_path / "own.zip")
 
 
@@ -91,10 +94,45 @@ def test_transcribed_lines_and_own_readings_are_learned_together(
 
 
 def test_own_readings_alone_can_be_learned(tmp_path: Path, scans: Path, tiny_bundle: Bundle) -> None:
-    ran = learn(tmp_path / "mine", "--untranscribed", scans, "--from", tiny_bundle.path)
+    ran = learn(tmp_path / "mine", "--untranscribed", scans, "--from", tiny_bundle.path, "--untranscribed", scans)
     assert ran.code == 0, ran.told
     assert "compares with its own readings" in ran.told
-    assert load_bundle(tmp_path / "mine").provenance["begun_with"] == tiny_bundle.path.name
+    made = load_bundle(tmp_path / "mine").provenance
+    assert made["begun_with"] == tiny_bundle.path.name
+    assert made["lines"]["own_readings"] == made["lines"]["train"] > 0
+    assert made["lines"]["train"] + made["lines"]["val"] == len(list(scans.glob("*.png")))  # though named twice
+
+
+def test_scans_that_are_transcribed_are_not_read(tmp_path: Path, drawn_lines: Lines, tiny_bundle: Bundle) -> None:
+    folder = write_pairs(tmp_path / "lines", drawn_lines, repeat=16)
+    more = write_pairs(tmp_path / "more", drawn_lines[:1])
+    samples = read_samples(folder)
+    names = [str(path) for path in (*folder.glob("*.png"), *more.glob("*.png"))]
+    assert untranscribed([*names, "-"], samples) == [*map(str, more.glob("*.png")), "-"]
+    ran = learn(tmp_path / "mine", folder, "--untranscribed", folder, "--from", tiny_bundle.path)
+    assert ran.code == 2
+    assert "DATA has lines of each of these scans" in ran.told
+
+
+def test_origin_and_licence_of_scans_go_along(tmp_path: Path, scans: Path, tiny_bundle: Bundle) -> None:
+    (scans / "SOURCE.txt").write_text("licence: CC BY 4.0\n", encoding="utf-8")
+    ran = learn(tmp_path / "mine", "--untranscribed", scans, "--from", tiny_bundle.path)
+    assert ran.code == 0, ran.told
+    assert load_bundle(tmp_path / "mine").provenance["sources"]["own-readings"] == "licence: CC BY 4.0"
+
+
+def test_names_that_are_no_utf8_and_a_collection_of_the_same_name(
+    tmp_path: Path, drawn_lines: Lines, tiny_bundle: Bundle
+) -> None:
+    folder = write_pairs(tmp_path / "own-readings", drawn_lines, repeat=16)
+    odd = tmp_path / "odd"
+    odd.mkdir()
+    for n, path in enumerate(sorted(folder.glob("*.png"))[:4]):
+        (odd / os.fsdecode(b"\xe9crit%d.png" % n)).write_bytes(path.read_bytes())
+    ran = learn(tmp_path / "mine", folder, "--untranscribed", odd, "--from", tiny_bundle.path)
+    assert ran.code == 0, ran.told
+    read = read_samples(tmp_path / "mine.run" / "own-readings_2.zip")
+    assert [sample.page for sample in read] == [rf"\udce9crit{n}" for n in range(4)]
 
 
 @pytest.mark.parametrize(
@@ -118,3 +156,14 @@ def test_several_processes_are_told_to_read_first(
     ran = learn(tmp_path / "mine", "--untranscribed", scans, "--from", tiny_bundle.path)
     assert ran.code == 2
     assert "-f page" in ran.told
+
+
+def test_a_run_that_is_at_work_keeps_what_it_learns_from(tmp_path: Path, scans: Path, tiny_bundle: Bundle) -> None:
+    out = tmp_path / "mine"
+    other = f"import sys\nfrom uncial.cli import app\napp(['train', '-o', {str(out)!r}, *sys.argv[1:]])"
+    words = ["--untranscribed", str(scans), "--from", str(tiny_bundle.path)]
+    with alone(out, resume=False):
+        ran = subprocess.run([sys.executable, "-c", other, *words], capture_output=True, text=True, check=False)
+    assert ran.returncode == 8, ran.stderr
+    assert "another training" in ran.stderr
+    assert not (tmp_path / "mine.run" / "own-readings.zip").exists()

@@ -213,7 +213,7 @@ def test_a_run_without_a_bundle_yet_is_not_overwritten(tmp_path: Path) -> None:
     [
         ({"network": replace(SMALL, recurrent_size=9)}, LINES, None, "another network"),
         ({}, LINES, ("no news", "a hill"), "another alphabet"),
-        ({}, LINES + 1, None, "another number of training lines"),
+        ({}, LINES + 1, None, "another set of training lines"),
         ({"batch_lines": 3, "seed": 9}, LINES, None, "another batch_lines, seed;"),
     ],
 )

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from errno import ENOLCK, ENOSYS, EOPNOTSUPP
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,6 +21,11 @@ from uncial.errors import ConfigError, StorageError, TrainingError
 
 FILE = "checkpoint.pt"
 VERSION = 1
+NO_LOCKS = (
+    ENOLCK,
+    ENOSYS,
+    EOPNOTSUPP,
+)  # of file systems without locks; there, whoever starts two trainings has to look out
 
 
 @dataclass(slots=True)
@@ -135,7 +141,9 @@ def alone(out: Path, *, resume: bool, rank: int = 0) -> Iterator[None]:
         yield
         return
     folder = run_folder(out)
-    lock = FileLock(folder / "lock")
+    lock = FileLock(
+        folder / "lock", is_singleton=True, fallback_to_soft=False
+    )  # within a process it may be taken again
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
@@ -143,14 +151,14 @@ def alone(out: Path, *, resume: bool, rank: int = 0) -> Iterator[None]:
         cure = "wait for its end, or choose another -o"
         raise StorageError(f"{folder}: another training is at work in this folder; {cure}") from error
     except OSError as error:
-        raise StorageError(f"{folder}: cannot be written ({error.strerror or error}); choose another -o") from error
-    except NotImplementedError:  # a file system without locks: there, whoever starts two has to look out
-        pass
+        if error.errno not in NO_LOCKS:
+            raise StorageError(f"{folder}: cannot be written ({error.strerror or error}); choose another -o") from error
     try:
         check_run(out, resume=resume)  # another may have ended meanwhile
         yield
     finally:
-        lock.release()
+        if lock.is_locked:
+            lock.release()
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -57,8 +58,9 @@ def train(
         list[str] | None,
         typer.Option(
             metavar="SCANS",
-            help="Pages and lines without transcripts, as read takes them, or folders of them: what the bundle of "
-            "--from reads there is learned as if it had been transcribed, with DATA or alone.",
+            help="Pages and lines, as read takes them, or folders of them: what the bundle of --from reads there is "
+            "learned as if it had been transcribed, with DATA or alone. What DATA has lines of is not read (archives "
+            "do not tell), and with --resume nothing is read anew.",
         ),
     ] = None,
     synthetic: Annotated[
@@ -72,21 +74,28 @@ def train(
     Learns from the lines of split `train` and chooses by those of split `val`; lines without a split are shared out
     by page. Checkpoint, log and list of left-out lines go into the folder BUNDLE.run.
     """
-    from uncial.screen import TrainingScreen, show_trained
+    from uncial import screen
 
     with needs_extra("train", "training", "torch", "onnx"):
         from uncial.train import train as run
     check_named(data, untranscribed, start, recipe)
     check_bundles(out, (start, teacher), resume=resume)  # what is quickly told, since reading the lines may take long
     training_settings(config, settings or (), minutes, epochs, recipe or "standard")
-    samples, read, drawn = lines_for(data, untranscribed, synthetic, start, out, resume=resume)
-    budgeted = minutes is not None or epochs is not None
-    recipe = recipe_for(recipe, [*samples, *read], start, a_hand=bool(untranscribed), budgeted=budgeted)
-    chosen, changes = training_settings(config, settings or (), minutes, epochs, recipe)
-    bundles: dict[str, Any] = {"start": start, "teacher": teacher, "changes": changes}
-    with telling_what_is_kept(out), TrainingScreen() as watch:
-        bundle = run(samples, out, chosen, read=read, synthetic=drawn, resume=resume, watch=watch, **bundles)
-    show_trained(bundle, gain_of(bundle.provenance["course"]))
+    with own_run(out, resume=resume) if untranscribed else nullcontext(), telling_what_is_kept(out):
+        lines = lines_for(data, untranscribed, synthetic, start, out, resume=resume)
+        recipe = recipe_for(recipe, lines, start, budgeted=minutes is not None or epochs is not None)
+        chosen, changes = training_settings(config, settings or (), minutes, epochs, recipe)
+        how: dict[str, Any] = {**lines, "start": start, "teacher": teacher, "changes": changes, "resume": resume}
+        with screen.TrainingScreen() as watch:
+            bundle = run(out=out, config=chosen, watch=watch, **how)
+    screen.show_trained(bundle, gain_of(bundle.provenance["course"]))
+
+
+def own_run(out: Path, *, resume: bool) -> AbstractContextManager[None]:
+    """See `checkpoint.alone`; before scans are read, since what was read is kept in the run's folder."""
+    from uncial.checkpoint import alone
+
+    return alone(out, resume=resume, rank=int(os.environ.get("RANK", "0")))
 
 
 def check_bundles(out: Path, read: Sequence[Path | None], *, resume: bool) -> None:
@@ -169,7 +178,7 @@ def check_named(
     if untranscribed and start is None:
         raise ConfigError("--untranscribed: a bundle has to read these scans; name one with --from, such as default")
     if untranscribed and int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        cure = "read them first (uncial read SCANS -f page -o FOLDER/) and name FOLDER as ground truth"
+        cure = "read them first (uncial read SCANS/ -f page -o SCANS/page/) and name SCANS/page as ground truth"
         raise ConfigError(f"--untranscribed: one process reads, and here are several; {cure}")
 
 
@@ -181,73 +190,76 @@ def lines_for(  # noqa: PLR0913 - what is named of each kind, and where it goes
     out: Path,
     *,
     resume: bool,
-) -> tuple["Sequence[Sample]", "Sequence[Sample]", "Sequence[Sample]"]:
-    """The lines that people transcribed, those of scans as the bundle reads them, and drawn ones.
-
-    Where nobody transcribed any, those that were read take their place, since some are needed to choose by.
-    """
-    from uncial.screen import show_note
+) -> "dict[str, Sequence[Sample]]":
+    """What `train` learns from: lines that people transcribed, those of scans as the bundle reads them, drawn ones."""
     from uncial.sources import read_samples
 
     samples, drawn = (read_samples(named) if named else [] for named in (data, synthetic))
-    if not untranscribed or start is None:
-        return samples, [], drawn
-    read = own_lines(untranscribed, start, out, resume=resume)
-    if samples:
-        return samples, read, drawn
-    show_note("no line is transcribed: the CER below compares with its own readings, and tells little")
-    return read, [], drawn
+    read = own_lines(untranscribed, start, samples, out, resume=resume) if untranscribed and start else []
+    return {"samples": samples, "read": read, "synthetic": drawn}
 
 
-def own_lines(scans: Sequence[str], start: Path, out: Path, *, resume: bool) -> "Sequence[Sample]":
+def own_lines(
+    scans: Sequence[str], start: Path, samples: "Sequence[Sample]", out: Path, *, resume: bool
+) -> "Sequence[Sample]":
     """Lines of scans with what the bundle reads there; they are kept in the folder of the run, to go on with.
 
     Raises:
+        ConfigError: ground truth has lines of all these scans.
         TrainingError: a run is to go on that has no such lines.
     """
+    from uncial import screen
     from uncial.own_readings import kept, own_readings, place_for
-    from uncial.scan import passed_over, scan_names
-    from uncial.screen import reading_bar, show_note
 
-    place = place_for(out)
+    if not samples:
+        screen.show_note("no line is transcribed: the CER below compares with its own readings, and tells little")
+    place = place_for(out, samples)
     if resume:
         return kept(place)
+    names = left_to_transcribe(scans, samples)
+    with screen.reading_bar("scans") as progress:
+        read = own_readings(start, names, place, tell=lambda note: tell([note]), progress=progress)
+    screen.show_note(f"{count_of(len(read), 'line')} as {start} reads them, to be looked at in {place}")
+    return read
+
+
+def left_to_transcribe(scans: Sequence[str], samples: "Sequence[Sample]") -> list[str]:
+    """The scans that ground truth has no lines of; which are passed over is told.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    from uncial.own_readings import untranscribed
+    from uncial.scan import passed_over, scan_names
+
     names = scan_names(list(scans))
+    left = untranscribed(names, samples)
+    if not left:
+        raise ConfigError("--untranscribed: DATA has lines of each of these scans; name others, or leave it out")
+    if less := len(names) - len(left):
+        tell([f"--untranscribed: {count_of(less, 'scan')} named twice, or transcribed in DATA, and passed over"])
     tell(passed_over(scans))
-    with reading_bar("scans") as progress:
-        samples = own_readings(start, names, place, tell=lambda note: tell([note]), progress=progress)
-    show_note(f"{count_of(len(samples), 'line')} as {start} reads them, to be looked at in {place}")
-    return samples
+    return left
 
 
 def recipe_for(
-    named: str | None,
-    samples: "Sequence[Sample]",
-    start: Path | None,
-    *,
-    a_hand: bool = False,
-    budgeted: bool = False,
+    named: str | None, lines: "Mapping[str, Sequence[Sample]]", start: Path | None, *, budgeted: bool = False
 ) -> str:
     """The recipe that is named, else the one that fits; that for few lines is told, and its budget if none is given.
 
-    Args:
-        named: on the command line.
-        samples: all lines but drawn ones.
-        start: the bundle to begin with.
-        a_hand: a hand is learned from what was read of it, for which that recipe is made, too.
-        budgeted: a budget was named.
+    Scans that are learned as they were read are most often of one hand, so however many there are, they are few.
     """
+    from uncial import screen
     from uncial.recipes import FEW, with_recipe
-    from uncial.screen import show_note
     from uncial.sources import split_of
 
     if named or start is None:
         return named or "from-nothing"
-    lines = sum(split_of(sample) != "test" for sample in samples)
-    if lines > FEW and not a_hand:
+    transcribed = sum(split_of(sample) != "test" for sample in lines["samples"])
+    if transcribed > FEW:
         return "standard"
-    told, budget = count_of(lines, "line"), with_recipe("new-hand", {})["minutes"]
-    show_note(f"{told}: learning by the recipe new-hand, made for one hand; for the usual one, --recipe standard")
+    told, budget = count_of(transcribed + len(lines["read"]), "line"), with_recipe("new-hand", {})["minutes"]
+    screen.show_note(f"{told}: learning by the recipe new-hand, made for few; for the usual one, --recipe standard")
     if not budgeted:
-        show_note(f"without --minutes or --epochs it learns for {budget:g} minutes")
+        screen.show_note(f"without --minutes or --epochs it learns for {budget:g} minutes")
     return "new-hand"

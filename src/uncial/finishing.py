@@ -20,7 +20,7 @@ def finish(out: Path, training: BatchMaker, validation: BatchMaker, real: int, c
         out: folder of the bundle.
         training: lines that it learned from, by which scales are set.
         validation: lines that judge.
-        real: how many of `training`, from the first on, are texts that people wrote, of which a language is learned.
+        real: how many of `training`, from the first on, are of people's hands, of whose texts a language is learned.
         config: settings of the training.
 
     Yields:

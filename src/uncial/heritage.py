@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from uncial.alphabet import Alphabet
-from uncial.bundle import Bundle, load_bundle
+from uncial.bundle import SETTINGS, Bundle, load_bundle
 from uncial.errors import ConfigError
 from uncial.ngram import trie
 from uncial.ngram_adapt import adapt, levels_of
@@ -42,6 +43,8 @@ def begin(
 def inherited(sources: Mapping[str, str], old: Bundle | None, teacher: Bundle | None) -> dict[str, Any]:
     """Where a bundle comes from: the bundles it began with and learned from by name, and the sources of all.
 
+    Names of folders may come to stand for other bundles; which one it began with tells the SHA-256 of its bundle.json.
+
     Licences and attributions of a bundle's sources hold for what is made of it, too.
 
     Args:
@@ -51,11 +54,12 @@ def inherited(sources: Mapping[str, str], old: Bundle | None, teacher: Bundle | 
     """
     told, parents = dict(sources), {"begun_with": old, "teacher": teacher}
     names = {role: parent.path.resolve().name for role, parent in parents.items() if parent}
+    facts = names | ({"begun_with_sha256": sha256((old.path / SETTINGS).read_bytes()).hexdigest()} if old else {})
     for role, parent in parents.items():
         for name, notes in (parent.provenance.get("sources") or {}).items() if parent else ():
             other = told.get(name, notes) != notes  # another collection of the same name
             told.setdefault(f"{name} (of {names[role]})" if other else name, notes)
-    return names | {"sources": told}
+    return facts | {"sources": told}
 
 
 def language_of(old: Bundle, alphabet: Alphabet, texts: Sequence[Sequence[int]]) -> tuple[Language, str]:

@@ -19,30 +19,48 @@ from uncial.errors import GroundTruthError, TrainingError
 from uncial.formats.xml_files import free_name
 from uncial.image_file import Gray
 from uncial.line_cut import cut_line
+from uncial.scan import STDIN
 from uncial.sources import Sample
 from uncial.sources.archive import read_archives
+from uncial.sources.files import notes_in, some_of
 from uncial.sources.sample import NoImage
 from uncial.sources.writing import StoredLine, write_archive
 
 COLLECTION = "own-readings"
-FILE = f"{COLLECTION}.zip"
 
 
-def place_for(out: Path) -> Path:
-    """Where the lines stand that a run for this bundle learns as they were read: in the run's folder."""
-    return run_folder(out) / FILE
+def place_for(out: Path, beside: Iterable[Sample] = ()) -> Path:
+    """Where the lines stand that a run for this bundle learns as they were read: a line archive in the run's folder.
+
+    Args:
+        out: folder of the bundle.
+        beside: what else it learns from; none of their collections has the archive's name.
+    """
+    return run_folder(out) / f"{free_name(COLLECTION, {sample.collection for sample in beside})}.zip"
 
 
 def kept(place: Path) -> list[Sample]:
     """The lines that a run that goes on learns as they were read.
 
     Raises:
-        TrainingError: it has none.
+        TrainingError: they are not there.
         GroundTruthError: the archive is damaged.
     """
     if not place.is_file():
-        raise TrainingError(f"{place}: the run has no own readings to go on with; leave out --untranscribed")
+        raise TrainingError(f"{place}: what was read is not there to go on with; put it back, or begin with another -o")
     return read_archives(place)
+
+
+def untranscribed(scans: Sequence[str], samples: Iterable[Sample]) -> list[str]:
+    """The scans, each once, without those of which ground truth has lines, as they would be learned as misread, too.
+
+    Args:
+        scans: paths of scans, or `-`.
+        samples: ground truth. Of lines in archives nobody knows which scan they come from.
+    """
+    known = {path.resolve() for sample in samples if (path := getattr(sample.source, "path", None))}
+    named = {name if name == STDIN else Path(name).resolve(): name for name in scans}
+    return [name for path, name in named.items() if path not in known]
 
 
 def own_readings(
@@ -58,12 +76,12 @@ def own_readings(
     Args:
         model: folder of the bundle, or the name of one that ships.
         scans: pages and lines, as `archive.scans_of` takes them; of page files the lines are taken, not the texts.
-        place: of the line archive that is written, which replaces one that is there.
+        place: of the line archive that is written, which replaces one that is there; its name is their collection's.
         tell: is called with what could not be read.
         progress: is called with the scans read so far and how many there are.
 
     Returns:
-        The lines in which something was read, all of split "train".
+        The lines in which something was read, with what SOURCE.txt beside the scans tells of origin and licence.
 
     Raises:
         BundleError: no such bundle, or a damaged one.
@@ -73,12 +91,14 @@ def own_readings(
     bundle = load_bundle(model)
     task = Task(model=bundle.path, quality="best" if bundle.language_model else "fast")
     readings = read_scans(task.recognizer(), scans_of(scans), task)
+    folders = dict.fromkeys(Path(name).parent for name in scans if name != STDIN)
+    notes = "\n\n".join(dict.fromkeys(told for folder in folders if (told := notes_in(folder).strip())))
     with written_whole(place, "free some space") as beside:
         lines = _lines(readings, len(scans), tell, progress)
         first = next(lines, None)
         if first is None:
-            raise GroundTruthError(f"{', '.join(scans)}: no writing was found to learn from")
-        write_archive(chain((first,), lines), beside, "", single=True)
+            raise GroundTruthError(f"{some_of(scans)}: no writing was read there to learn from; look at them with read")
+        write_archive(chain((first,), lines), beside, notes, single=True)
     return read_archives(place)
 
 
@@ -106,5 +126,7 @@ def _lines(
 def _stored(page: str, line: str, text: str, image: Gray) -> StoredLine:
     """A line of a page as it is stored, to learn from."""
     name = f"{page}/{line}"
-    sample = Sample(f"{COLLECTION}/{name}", text, COLLECTION, "", page, "train", NoImage("is stored"))
-    return StoredLine(sample, name, cv2.imencode(".png", image)[1].tobytes(), ".png")
+    sample = Sample(f"{COLLECTION}/{name}", text, COLLECTION, "", page, "", NoImage("is stored"))
+    return StoredLine(
+        sample, sample.id.removeprefix(f"{COLLECTION}/"), cv2.imencode(".png", image)[1].tobytes(), ".png"
+    )

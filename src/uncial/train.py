@@ -64,7 +64,7 @@ def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of whi
         out: folder of the bundle. Checkpoint, log and list of left-out lines go into the folder `<out>.run` beside it.
         config: all settings; `start` decides network and preprocessing where it is given.
         synthetic: drawn lines, of which each epoch takes others, as many as `synthetic_share` says.
-        read: lines with the text that a bundle reads there, see `own_readings`.
+        read: lines with the text that a bundle reads there, see `own_readings`; they may stand alone, too.
         start: bundle to start from instead of chance; graphemes that both alphabets hold keep their weights.
         teacher: bundle to learn from besides the ground truth, by `teacher_weight`.
         changes: settings of "network" and "line_image" that differ from those of `start`; weights that fit are kept.
@@ -292,9 +292,9 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
     def _identity(self) -> dict[str, Any]:
         return self.config.decisive() | {
             "alphabet": list(self.lines.alphabet.graphemes),
-            "number of training lines": len(self.lines.training),
+            "set of training lines": self.lines.digest,
             "teacher": self.learner.teacher is not None,
-            "bundle to begin with": self.facts.get("begun_with", ""),
+            "bundle to begin with": self.facts.get("begun_with_sha256", ""),
             "bigrams": self.config.bigrams if self.learner.bigrams is not None else 0,
             "number of processes": self.ranks.world,
         }

@@ -107,7 +107,7 @@ def train_layout(
     Raises:
         BundleError: `start` is no layout bundle, or one of another network.
         GroundTruthError: there is no page to learn from.
-        StorageError: `out` exists and `resume` is off, or a file cannot be written.
+        StorageError: `out` exists and `resume` is off, another is at work, or a file cannot be written.
         TrainingError: `resume` without a checkpoint, or with another size or number of pages than it has; all else may
             be changed.
     """

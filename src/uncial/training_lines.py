@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from hashlib import sha256
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ class TrainingLines:
         alphabet: what the network will spell.
         left_out: (id, reason) of each line that cannot be used.
         synthetic: how many of `training` are synthetic; they stand last.
-        read: how many have the text that a bundle read there; they stand before the synthetic ones.
+        read: how many of the others have the text that a bundle read there.
         sources: what each collection of training lines tells of its origin, licence and attribution, where it does.
         held_out: ids of `validation` where neither sources nor names of pages put them there; a bundle remembers them.
     """
@@ -53,7 +54,7 @@ class TrainingLines:
 
     @property
     def real(self) -> int:
-        """How many of `training` people wrote; they stand first."""
+        """How many of `training` are no synthetic ones; they stand first."""
         return len(self.training) - self.synthetic
 
     def epoch_size(self, share: float) -> int:
@@ -69,6 +70,11 @@ class TrainingLines:
         """The most frequent pairs of neighbouring graphemes in the real training lines, at most so many."""
         real = self.training[: self.real]
         return frequent_bigrams((line.classes for line in real), most)
+
+    @property
+    def digest(self) -> str:
+        """Tells whether two trainings learn from the same lines in the same order."""
+        return sha256("\n".join(line.sample.id for line in self.training).encode()).hexdigest()
 
     def facts(self) -> dict[str, Any]:
         """What a bundle tells of them: how many there are of each kind, where from, and which were held out."""
@@ -89,7 +95,7 @@ class TrainingLines:
         )
 
     def list_left_out(self, file: Path) -> None:
-        """Write a table with tab-separated id and reason of each line left out; no UTF-8 in a reason is escaped.
+        """Write a table with tab-separated id and reason of each line left out; what is no UTF-8 is escaped.
 
         Raises:
             StorageError: it cannot be written.
@@ -115,18 +121,20 @@ def gather(
         config: of the training; preprocessing, network and `rarest` count here.
         base: alphabet of the bundle to start from, whose graphemes stay in front; None: from the texts alone.
         synthetic: drawn lines, all to learn from, whatever their split; they may bring graphemes to the alphabet.
-        read: lines with the text that a bundle read there, all to learn from, too.
+        read: lines with the text that a bundle read there, all to learn from, too; without any samples they are shared
+            out like these.
 
     Raises:
         GroundTruthError: no training or no validation line is left, or two lines have the same id.
     """
-    chosen = _by_split(samples, config.held_out)
-    chosen["train"] += [*read, *synthetic]
+    shared = samples or read
+    chosen = _by_split(shared, config.held_out)
+    chosen["train"] += [*(read if samples else ()), *synthetic]
     left_out: list[tuple[str, str]] = []
     texts = {}
     both = (*chosen["train"], *chosen["val"])
-    if len({sample.id for sample in both}) < len(both):
-        raise GroundTruthError("two lines have the same id; rename one of two collections of the same name")
+    if twice := [id_ for id_, count in Counter(sample.id for sample in both).items() if count > 1]:
+        raise GroundTruthError(f"two lines have the same id, {twice[0]}; rename one of the collections")
     for sample in both:
         reading = reading_text(sample.text)
         reason = sample.flaw or reading.reason
@@ -156,7 +164,7 @@ def gather(
     count, own = (_among(usable["train"], some) for some in (synthetic, read))
     if count == len(usable["train"]):
         raise GroundTruthError("all lines to learn from are synthetic; name them as ground truth, or add real ones")
-    apart = usable["val"] if _holds_out(samples, config.held_out) else ()
+    apart = usable["val"] if _holds_out(shared, config.held_out) else ()
     held_out = tuple(line.sample.id for line in apart)
     sources = _sources(usable["train"])
     return TrainingLines(usable["train"], usable["val"], alphabet, tuple(left_out), sources, count, held_out, own)
