@@ -18,7 +18,7 @@ from uncial.errors import BundleError
 from uncial.lineimage import LineImageConfig, line_image
 from uncial.nn.crnn import CRNN
 from uncial.nn.onnx_graph import onnx_graph
-from uncial.quantise import quantise
+from uncial.quantise import costs_little, quantise
 from uncial.recognizer import Recognizer
 from uncial.runtime import Runtime
 
@@ -73,7 +73,7 @@ def test_the_convolutions_are_int8_and_the_weights_are_not_stored_again(bundle: 
 def _only_convolutions(bundle: Bundle, judged: Judged, monkeypatch: pytest.MonkeyPatch) -> str:
     """Quantise, and find the first graph that is tried too bad."""
     found = iter([1.0, 0.0])
-    monkeypatch.setattr(module, "_cer_of", lambda *_: next(found))
+    monkeypatch.setattr(module, "_errors_of", lambda *_: next(found))
     return quantise(bundle, [image for image, _ in judged], judged)
 
 
@@ -110,9 +110,9 @@ def test_nobody_reads_with_a_graph_before_it_is_judged(
     bundle: Bundle, judged: Judged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[bool] = []
-    real = module._cer_of
+    real = module._errors_of
     monkeypatch.setattr(
-        module, "_cer_of", lambda *a: (seen.append(load_bundle(bundle.path).int8_graph is None), real(*a))[1]
+        module, "_errors_of", lambda *a: (seen.append(load_bundle(bundle.path).int8_graph is None), real(*a))[1]
     )
     quantise(bundle, [image for image, _ in judged], judged)
     assert seen == [True]
@@ -159,3 +159,12 @@ def test_any_network_can_be_given_to_it(config: CRNNConfig, said: str, tmp_path:
     whole, auto = (Runtime(load_bundle(bundle.path), b).log_probs(images) for b in ("onnx", "auto"))
     for a, b in zip(whole, auto, strict=True):
         np.testing.assert_allclose(np.exp(a), np.exp(b), atol=0.05)
+
+
+def test_what_chance_makes_of_few_lines_costs_no_speed_and_what_is_lost_on_many_does() -> None:
+    few = np.zeros(38, np.int64)
+    few[[3, 20]] = 1
+    assert costs_little(few, 1_400)  # 0.14 points, two errors
+    many = np.tile(few, 40)
+    assert not costs_little(many, 56_000)  # as large a share, eighty errors
+    assert costs_little(-many, 56_000)
