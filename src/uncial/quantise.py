@@ -109,7 +109,7 @@ def _ranges(bundle: Bundle, graph: bytes, images: Sequence[LineImage]) -> dict[s
 
 
 def _errors_of(graph: bytes, bundle: Bundle, judged: Sequence[tuple[LineImage, Sequence[int]]]) -> NDArray[np.int64]:
-    """Errors of a graph that the bundle does not hold yet: in a copy, so that nobody reads with it before it is judged."""
+    """Errors of a graph that the bundle does not hold yet: in a copy, as nobody is to read with it before."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             copied = load_bundle(Path(shutil.copytree(bundle.path, Path(folder) / "tried")))
