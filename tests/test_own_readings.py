@@ -1,6 +1,7 @@
 """Lines that nobody transcribed become ground truth by being read, and are learned."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from commands import QUICK_OPTIONS, ROOT, Ran, uncial, write_pairs, written_sheet
-from conftest import DrawnLine
+from conftest import DrawnLine, draw_line
 
 from uncial import Recognizer
 from uncial.bundle import Bundle, load_bundle
@@ -105,13 +106,32 @@ def test_own_readings_alone_can_be_learned(tmp_path: Path, scans: Path, tiny_bun
 
 def test_scans_that_are_transcribed_are_not_read(tmp_path: Path, drawn_lines: Lines, tiny_bundle: Bundle) -> None:
     folder = write_pairs(tmp_path / "lines", drawn_lines, repeat=16)
-    more = write_pairs(tmp_path / "more", drawn_lines[:1])
+    more = write_pairs(tmp_path / "more", [draw_line("on a hill")])
     samples = read_samples(folder)
-    names = [str(path) for path in (*folder.glob("*.png"), *more.glob("*.png"))]
-    assert untranscribed([*names, "-"], samples) == [*map(str, more.glob("*.png")), "-"]
+    (new,) = (path.rename(path.with_name("new.png")) for path in more.glob("*.png"))
+    names = [*map(str, folder.glob("*.png")), str(new), f"{more}/./new.png"]
+    assert untranscribed([*names, "-"], samples) == [str(new), "-"]
     ran = learn(tmp_path / "mine", folder, "--untranscribed", folder, "--from", tiny_bundle.path)
     assert ran.code == 2
-    assert "DATA has lines of each of these scans" in ran.told
+    assert "DATA has texts of each of these scans" in ran.told
+    ran = learn(tmp_path / "mine", folder, "--untranscribed", tmp_path / "none.png", "--from", tiny_bundle.path)
+    assert (ran.code, "none.png: no such file" in ran.told) == (4, True)
+    assert not (tmp_path / "mine.run").exists()
+
+
+def test_pages_are_known_by_their_page_files_and_by_the_names_that_lines_tell(tmp_path: Path) -> None:
+    pages = ROOT / "examples" / "pages"
+    (tmp_path / "will.jpg").write_bytes((pages / "will.jpg").read_bytes())
+    (tmp_path / "will.xml").write_bytes((pages / "will.xml").read_bytes())
+    image, file = str(tmp_path / "will.jpg"), str(tmp_path / "will.xml")
+    assert untranscribed([image, file], []) == [image]  # the same page
+    assert untranscribed([file, image], read_samples(tmp_path / "will.xml")) == []
+    done = uncial("data", "convert", file, "-o", tmp_path / "lines")
+    assert done.code == 0, done.told
+    assert untranscribed([image], read_samples(tmp_path / "lines")) == []
+    empty = re.sub(r"(?s)<TextEquiv.*?</TextEquiv>", "", (tmp_path / "will.xml").read_text(encoding="utf-8"))
+    (tmp_path / "will.xml").write_text(empty, encoding="utf-8")
+    assert untranscribed([image], read_samples(tmp_path / "will.xml")) == [image]  # marked, and not transcribed
 
 
 def test_origin_and_licence_of_scans_go_along(tmp_path: Path, scans: Path, tiny_bundle: Bundle) -> None:

@@ -6,7 +6,7 @@ runs no code.
 
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from errno import ENOLCK, ENOSYS, EOPNOTSUPP
 from pathlib import Path
@@ -157,8 +157,14 @@ def alone(out: Path, *, resume: bool, rank: int = 0) -> Iterator[None]:
         check_run(out, resume=resume)  # another may have ended meanwhile
         yield
     finally:
+        left = [file.name for file in folder.iterdir()] == ["lock"]  # nothing came of it
+        if left:
+            (folder / "lock").unlink()
         if lock.is_locked:
             lock.release()
+        if left:
+            with suppress(OSError):  # another has just begun
+                folder.rmdir()
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:

@@ -271,4 +271,7 @@ def telling_what_is_kept(out: Path) -> Iterator[None]:
         checkpoint = out.with_name(f"{out.name}.run") / "checkpoint.pt"
         kept = f"the network kept so far is the bundle {out}" if out.exists() else "there is no bundle yet"
         again = "go on from the last checkpoint with --resume" if checkpoint.exists() else "nothing else was kept"
+        read = sorted(checkpoint.parent.glob("own-readings*.zip"))
+        if read and not checkpoint.exists():
+            again = f"what was read stands in {read[0]}; to learn it, name a copy as DATA"
         raise KeyboardInterrupt(f"{kept}; {again}") from None

@@ -59,8 +59,8 @@ def train(
         typer.Option(
             metavar="SCANS",
             help="Pages and lines, as read takes them, or folders of them: what the bundle of --from reads there is "
-            "learned as if it had been transcribed, with DATA or alone. What DATA has lines of is not read (archives "
-            "do not tell), and with --resume nothing is read anew.",
+            "learned as if it had been transcribed, with DATA or alone. What DATA has texts of, as far as paths and "
+            "names of pages tell, is not read, and with --resume nothing is read anew.",
         ),
     ] = None,
     synthetic: Annotated[
@@ -216,28 +216,34 @@ def own_lines(
     place = place_for(out, samples)
     if resume:
         return kept(place)
-    names = left_to_transcribe(scans, samples)
+    names, unread = left_to_transcribe(scans, samples), list[str]()
     with screen.reading_bar("scans") as progress:
-        read = own_readings(start, names, place, tell=lambda note: tell([note]), progress=progress)
+        read = own_readings(start, names, place, tell=unread.append, progress=progress)
+    tell([*unread, f"not all could be read: {len(unread):,}, see above"] if unread else ())
     screen.show_note(f"{count_of(len(read), 'line')} as {start} reads them, to be looked at in {place}")
     return read
 
 
 def left_to_transcribe(scans: Sequence[str], samples: "Sequence[Sample]") -> list[str]:
-    """The scans that ground truth has no lines of; which are passed over is told.
+    """The scans that ground truth has no texts of; what is passed over, or looks like ground truth itself, is told.
 
     Raises:
         ConfigError: there is none.
+        ImageError: one does not exist.
     """
     from uncial.own_readings import untranscribed
     from uncial.scan import passed_over, scan_names
+    from uncial.sources.files import TEXT_SUFFIX, some_of
 
     names = scan_names(list(scans))
     left = untranscribed(names, samples)
     if not left:
-        raise ConfigError("--untranscribed: DATA has lines of each of these scans; name others, or leave it out")
-    if less := len(names) - len(left):
-        tell([f"--untranscribed: {count_of(less, 'scan')} named twice, or transcribed in DATA, and passed over"])
+        raise ConfigError("--untranscribed: DATA has texts of each of these scans; name others, or leave it out")
+    if gone := sorted(set(names) - set(left)):
+        tell([f"--untranscribed: passed over, as named twice or with texts in DATA: {some_of(gone)}"])
+    if texts := [name for name in left if Path(name).with_suffix(TEXT_SUFFIX).is_file()]:
+        cure = "to learn from these, name them as DATA instead"
+        tell([f"--untranscribed: {count_of(len(texts), 'image')} with a text beside it that is not used; {cure}"])
     tell(passed_over(scans))
     return left
 

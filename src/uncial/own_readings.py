@@ -5,8 +5,9 @@ Lee and Hannun 2020, "Self-training for end-to-end speech recognition".
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import cv2
 
@@ -15,7 +16,8 @@ from uncial.atomic import written_whole
 from uncial.bundle import load_bundle
 from uncial.checkpoint import run_folder
 from uncial.document import Failure, Page
-from uncial.errors import GroundTruthError, TrainingError
+from uncial.errors import GroundTruthError, ImageError, TrainingError
+from uncial.formats.page_file import image_beside, marked_page
 from uncial.formats.xml_files import free_name
 from uncial.image_file import Gray
 from uncial.line_cut import cut_line
@@ -52,15 +54,39 @@ def kept(place: Path) -> list[Sample]:
 
 
 def untranscribed(scans: Sequence[str], samples: Iterable[Sample]) -> list[str]:
-    """The scans, each once, without those of which ground truth has lines, as they would be learned as misread, too.
+    """The scans, each once, without those of which ground truth has texts, as they would be learned as misread, too.
+
+    A scan is known by its path, a page file by that of its image; and by its name, where lines in a folder, an archive
+    or a table tell which page they were cut out of.
 
     Args:
-        scans: paths of scans, or `-`.
-        samples: ground truth. Of lines in archives nobody knows which scan they come from.
+        scans: paths of scans or of page files, or `-`.
+        samples: ground truth.
+
+    Raises:
+        ImageError: a scan does not exist.
     """
-    known = {path.resolve() for sample in samples if (path := getattr(sample.source, "path", None))}
-    named = {name if name == STDIN else Path(name).resolve(): name for name in scans}
-    return [name for path, name in named.items() if path not in known]
+    texts = [sample for sample in samples if not sample.flaw and sample.text.strip()]
+    known = {path.resolve() for sample in texts if (path := getattr(sample.source, "path", None))}
+    # The page of a line that stands for itself is the line.
+    pages = {PurePosixPath(sample.page).name for sample in texts if sample.page != PurePosixPath(sample.id).name}
+    named: dict[Path | str, str] = {}
+    for name in scans:
+        named.setdefault(_shown(name), name)
+    return [name for path, name in named.items() if path not in known and Path(name).stem not in pages]
+
+
+def _shown(name: str) -> Path | str:
+    """The image that a scan or a page file shows."""
+    path = Path(name)
+    if name == STDIN:
+        return name
+    if not path.exists():
+        raise ImageError(f"{name}: no such file")
+    if path.suffix.lower() == ".xml":
+        with suppress(GroundTruthError):  # why, it is told when it is read
+            return (image_beside(path, marked_page(path).image) or path).resolve()
+    return path.resolve()
 
 
 def own_readings(

@@ -297,4 +297,4 @@ def show_tuned(found: "Tuned") -> None:
         told = f"temperature {temperature:g}, shift {shift:g}; off by {after:.1f} points, {before:.1f} as it was"
         console().print(f"confidence of a {what}: {told}")
     if not found.better:
-        console().print("the beam stays as it was, since that reads those others better; try more lines")
+        console().print("the beam stays as it was: better on the other lines, or these are too few; try more")

@@ -40,7 +40,7 @@ PRIORS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 WIDTHS = (4, 8, 16)
 TOLERATED = 1.02  # a narrower beam may have so many times the errors of the best
 LINES_AT_ONCE = 64
-LEAST_TOLD = 20  # lines, or words, on either side; fewer do not tell one calibration from another
+LEAST_TOLD = 20  # lines, or words, on either side; fewer do not tell one beam or calibration from another
 
 Progress = Callable[[int, int], None]
 KnownLine = tuple[list[int], LogProbs]  # classes of the ground truth, and what the network gives
@@ -71,7 +71,8 @@ class Tuned:
         calibration: of confidences; each part that was there stays if it fits the other lines better.
         errors: by the name of each part the expected calibration error on the other lines, as it was and as it is;
             without the parts of which these have nothing.
-        better: the chosen settings read the other lines no worse than those that were there; else these stay.
+        better: there are lines enough, and the chosen settings read the others no worse than those that were there;
+            else these stay.
         lines: for choosing, and for judging.
     """
 
@@ -139,7 +140,8 @@ def weigh(lines: Sequence[KnownLine], model: NGrams, was: BeamConfig, calibratio
     chosen = min((t for t in trials if t.cer <= best), key=lambda t: (t.beam.width if t.beam else 0, t.cer)).beam
     assert chosen, "the search tries beams only"
     judged = tried(judging, None, None), tried(judging, model, was), tried(judging, model, chosen)
-    better = judged[2].cer <= judged[1].cer * (TOLERATED if chosen.width < was.width else 1)
+    enough = min(len(choosing), len(judging)) >= LEAST_TOLD
+    better = enough and judged[2].cer <= judged[1].cer * (TOLERATED if chosen.width < was.width else 1)
     beam = chosen if better else was
     sure, others = (confidences(some, model, beam) for some in (choosing, judging))
     scaled = {part: _scaled(sure[part], others[part], getattr(calibration, part)) for part in sure}
