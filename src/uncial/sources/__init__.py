@@ -101,7 +101,8 @@ def _nothing_in(path: Path, files: Iterable[Path]) -> str:
     if images:
         return (
             f"{path}: {count_of(len(images), 'image')} without text ({some_of(images)}); "
-            f"write the text of X.png into X{TEXT_SUFFIX} beside it"
+            f"write the text of X.png into X{TEXT_SUFFIX} beside it (to learn from scans as they are read: "
+            "uncial train --untranscribed)"
         )
     return f"{path}: the folder holds no images and no ground truth; it is {_UNDERSTOOD}"
 

@@ -101,8 +101,8 @@ def _no_pair(path: Path, root: Path, images: dict[Path, list[Path]], texts: dict
         names = sorted(files[0].relative_to(root).as_posix() for files in images.values())
         return (
             f"{path}: {count_of(len(names), 'image')} without text ({some_of(names)}); "
-            f"write the text of X.png into X{TEXT_SUFFIX} beside it; of scans to learn from as they are read, see "
-            "uncial train --untranscribed"
+            f"write the text of X.png into X{TEXT_SUFFIX} beside it (to learn from scans as they are read: "
+            "uncial train --untranscribed)"
         )
     if texts:
         names = sorted(file.relative_to(root).as_posix() for file in texts.values())
