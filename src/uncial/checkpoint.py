@@ -21,11 +21,8 @@ from uncial.errors import ConfigError, StorageError, TrainingError
 
 FILE = "checkpoint.pt"
 VERSION = 1
-NO_LOCKS = (
-    ENOLCK,
-    ENOSYS,
-    EOPNOTSUPP,
-)  # of file systems without locks; there, whoever starts two trainings has to look out
+# Of file systems without locks; there, whoever starts two trainings has to look out.
+NO_LOCKS = ENOLCK, ENOSYS, EOPNOTSUPP
 
 
 @dataclass(slots=True)
@@ -127,6 +124,8 @@ def check_run(out: Path, *, resume: bool) -> None:
 def alone(out: Path, *, resume: bool, rank: int = 0) -> Iterator[None]:
     """Make the run of a bundle this training's own meanwhile, once more seeing that it can go on or begin.
 
+    Within a process it may be asked for again: a command holds it while it reads scans, and the training inside does.
+
     Args:
         out: folder of the bundle.
         resume: the run is to go on.
@@ -141,9 +140,7 @@ def alone(out: Path, *, resume: bool, rank: int = 0) -> Iterator[None]:
         yield
         return
     folder = run_folder(out)
-    lock = FileLock(
-        folder / "lock", is_singleton=True, fallback_to_soft=False
-    )  # within a process it may be taken again
+    lock = FileLock(folder / "lock", is_singleton=True, fallback_to_soft=False)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
@@ -157,7 +154,7 @@ def alone(out: Path, *, resume: bool, rank: int = 0) -> Iterator[None]:
         check_run(out, resume=resume)  # another may have ended meanwhile
         yield
     finally:
-        left = [file.name for file in folder.iterdir()] == ["lock"]  # nothing came of it
+        left = folder.is_dir() and [file.name for file in folder.iterdir()] == ["lock"]  # nothing came of it
         if left:
             (folder / "lock").unlink()
         if lock.is_locked:
