@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -74,14 +74,14 @@ def train(
     Learns from the lines of split `train` and chooses by those of split `val`; lines without a split are shared out
     by page. Checkpoint, log and list of left-out lines go into the folder BUNDLE.run.
     """
-    from uncial import screen
-
     with needs_extra("train", "training", "torch", "onnx"):
+        from uncial import checkpoint, screen
         from uncial.train import train as run
     check_named(data, untranscribed, start, recipe)
     check_bundles(out, (start, teacher), resume=resume)  # what is quickly told, since reading the lines may take long
     training_settings(config, settings or (), minutes, epochs, recipe or "standard")
-    with own_run(out, resume=resume) if untranscribed else nullcontext(), telling_what_is_kept(out):
+    # Before scans are read, since what was read is kept in the run's folder.
+    with checkpoint.alone(out, resume=resume) if untranscribed else nullcontext(), telling_what_is_kept(out):
         lines = lines_for(data, untranscribed, synthetic, start, out, resume=resume)
         recipe = recipe_for(recipe, lines, start, budgeted=minutes is not None or epochs is not None)
         chosen, changes = training_settings(config, settings or (), minutes, epochs, recipe)
@@ -89,13 +89,6 @@ def train(
         with screen.TrainingScreen() as watch:
             bundle = run(out=out, config=chosen, watch=watch, **how)
     screen.show_trained(bundle, gain_of(bundle.provenance["course"]))
-
-
-def own_run(out: Path, *, resume: bool) -> AbstractContextManager[None]:
-    """See `checkpoint.alone`; before scans are read, since what was read is kept in the run's folder."""
-    from uncial.checkpoint import alone
-
-    return alone(out, resume=resume, rank=int(os.environ.get("RANK", "0")))
 
 
 def check_bundles(out: Path, read: Sequence[Path | None], *, resume: bool) -> None:

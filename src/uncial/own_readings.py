@@ -151,8 +151,6 @@ def _lines(
 
 def _stored(page: str, line: str, text: str, image: Gray) -> StoredLine:
     """A line of a page as it is stored, to learn from."""
-    name = f"{page}/{line}"
-    sample = Sample(f"{COLLECTION}/{name}", text, COLLECTION, "", page, "", NoImage("is stored"))
-    return StoredLine(
-        sample, sample.id.removeprefix(f"{COLLECTION}/"), cv2.imencode(".png", image)[1].tobytes(), ".png"
-    )
+    sample = Sample(f"{COLLECTION}/{page}/{line}", text, COLLECTION, "", page, "", NoImage("is stored"))
+    data = cv2.imencode(".png", image)[1].tobytes()
+    return StoredLine(sample, f"{sample.page}/{line}", data, ".png")  # a sample's page is escaped, where it is no UTF-8

@@ -88,9 +88,9 @@ class TrainingLines:
         reasons = Counter(re.split("[:;]", reason)[0] for _, reason in self.left_out)
         out = "; ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
         kinds = [f"{n:,} {kind}" for n, kind in ((self.read, "as they were read"), (self.synthetic, "synthetic")) if n]
-        drawn = f" ({', '.join(kinds)})" if kinds else ""
+        which = f" ({', '.join(kinds)})" if kinds else ""
         return (
-            f"{count_of(len(self.training), 'line')} to learn from{drawn}, {len(self.validation):,} to choose by, "
+            f"{count_of(len(self.training), 'line')} to learn from{which}, {len(self.validation):,} to choose by, "
             f"{len(self.alphabet.graphemes)} graphemes; left out: {out or 'none'}"
         )
 

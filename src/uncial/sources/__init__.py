@@ -12,7 +12,7 @@ from pathlib import Path
 from uncial.errors import GroundTruthError
 from uncial.sources import archive, iam, parquet
 from uncial.sources.archive import read_archives
-from uncial.sources.files import IMAGE_SUFFIXES, TEXT_SUFFIX, files_of, some_of
+from uncial.sources.files import IMAGE_SUFFIXES, TEXT_SUFFIX, files_of, some_of, without_text
 from uncial.sources.iam import read_iam
 from uncial.sources.page_lines import page_kind, read_alto, read_page_xml
 from uncial.sources.pairs import read_pairs
@@ -99,11 +99,7 @@ def _not_understood(path: Path) -> str:
 def _nothing_in(path: Path, files: Iterable[Path]) -> str:
     images = [file.relative_to(path).as_posix() for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
     if images:
-        return (
-            f"{path}: {count_of(len(images), 'image')} without text ({some_of(images)}); "
-            f"write the text of X.png into X{TEXT_SUFFIX} beside it (to learn from scans as they are read: "
-            "uncial train --untranscribed)"
-        )
+        return without_text(path, images)
     return f"{path}: the folder holds no images and no ground truth; it is {_UNDERSTOOD}"
 
 

@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote
 from uncial.errors import GroundTruthError
 from uncial.image_file import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from uncial.image_file import is_folder
+from uncial.wording import count_of
 
 TEXT_SUFFIX = ".gt.txt"
 TABLE = "SOURCES.tsv"  # origin and split of the files of a folder, by their names
@@ -118,6 +119,15 @@ def some_of(names: Sequence[str]) -> str:
     """The first few names, for a message."""
     more = f" and {len(names) - LONGEST_LIST:,} more" if len(names) > LONGEST_LIST else ""
     return ", ".join(names[:LONGEST_LIST]) + more
+
+
+def without_text(path: Path, images: Sequence[str]) -> str:
+    """What is told of a folder or file of images that nothing tells the text of, by their names."""
+    return (
+        f"{path}: {count_of(len(images), 'image')} without text ({some_of(images)}); "
+        f"write the text of X.png into X{TEXT_SUFFIX} beside it (to learn from scans as they are read: "
+        "uncial train --untranscribed)"
+    )
 
 
 def is_seen(name: str) -> bool:

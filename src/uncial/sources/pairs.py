@@ -18,6 +18,7 @@ from uncial.sources.files import (
     folder_names,
     read_text,
     some_of,
+    without_text,
 )
 from uncial.sources.sample import ImageFile, Sample, without_image
 from uncial.wording import count_of
@@ -99,11 +100,7 @@ def _is_page(stem: Path) -> bool:
 def _no_pair(path: Path, root: Path, images: dict[Path, list[Path]], texts: dict[Path, Path]) -> str:
     if images:
         names = sorted(files[0].relative_to(root).as_posix() for files in images.values())
-        return (
-            f"{path}: {count_of(len(names), 'image')} without text ({some_of(names)}); "
-            f"write the text of X.png into X{TEXT_SUFFIX} beside it (to learn from scans as they are read: "
-            "uncial train --untranscribed)"
-        )
+        return without_text(path, names)
     if texts:
         names = sorted(file.relative_to(root).as_posix() for file in texts.values())
         alone = f"{count_of(len(names), 'text')} without an image ({some_of(names)})"
