@@ -14,7 +14,7 @@ import json
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -35,7 +35,7 @@ from uncial.nn.crnn import CRNN, fastest_autocast
 from uncial.nn.learner import Learner
 from uncial.nn.parallel import Ranks
 from uncial.recognizer import Recognizer
-from uncial.runtime import BATCH_PIXELS, LogProbs, Runtime
+from uncial.runtime import LogProbs, Runtime
 from uncial.train_config import TrainConfig
 
 AIM = 0.45  # share of the bf16 peak within the convolutions, in training
@@ -124,8 +124,7 @@ def making(batches: BatchMaker, config: TrainConfig) -> float:
 
 def reading(bundle: Bundle, backend: str, peak: dict[str, float], count: int) -> dict[str, Part]:
     """The parts of reading, each per line of WIDTH, by the best path: on noise a beam has too much to weigh."""
-    graph = bundle.int8_graph if backend == "onnx-int8" else bundle.graph
-    assert graph is not None
+    graphs = bundle.int8_graphs if backend == "onnx-int8" else (bundle.graph,)
     width = round(WIDTH * bundle.line_image.stretch)  # what the network sees of a line of WIDTH
     counted = operations(CRNN(bundle.architecture, bundle.alphabet.size).eval(), width, training=False)
     lines = line_images(count, bundle.line_image.margin)
@@ -143,8 +142,8 @@ def reading(bundle: Bundle, backend: str, peak: dict[str, float], count: int) ->
     began = time.process_time()
     recognizer.read_lines(lines)
     whole, network = 1e3 * (time.process_time() - began) / count, 1e3 * sum(spans) / count
-    batch = 1 if session.single else BATCH_PIXELS // (HEIGHT * WIDTH)
-    spent, operators = profiled(graph, batch, max(1, count // batch // 2))
+    batch = max(1, session.pixels // (HEIGHT * WIDTH))
+    spent, operators = profiled(graphs, batch, max(1, count // batch // 2))
     rounded = {"convolutions": "QLinearConv", "recurrent": INT8_LSTM}
     parts = {}
     for kind, time_ in spent.most_common():
@@ -153,22 +152,33 @@ def reading(bundle: Bundle, backend: str, peak: dict[str, float], count: int) ->
     return {**parts, "preparing and decoding": Part(0.0, whole - network)}
 
 
-def profiled(graph: Path, batch: int, times: int) -> tuple[Counter[str], set[str]]:
-    """How ONNX Runtime's time is divided between kinds of layers, in batches of so many lines, and its operators."""
-    given = {"images": np.random.default_rng(0).random((batch, 1, HEIGHT, WIDTH), np.float32)}
-    given["widths"] = np.full(batch, WIDTH)
+def profiled(graphs: Sequence[Path], batch: int, times: int) -> tuple[Counter[str], set[str]]:
+    """How ONNX Runtime's time is divided between kinds of layers, and its operators.
+
+    Args:
+        graphs: that read lines; the first of two makes the slices of one line after the other.
+        batch: lines that are read together.
+        times: batches.
+    """
+    alone = len(graphs) - 1  # whether the first graph takes a line alone
+    images = np.random.default_rng(0).random((1 if alone else batch, 1, HEIGHT, WIDTH), np.float32)
+    given = {"images": images, "widths": np.full(batch, WIDTH)}
     spent, operators = Counter[str](), set[str]()
     with tempfile.TemporaryDirectory() as folder:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.log_severity_level = 1, 3
-        options.enable_profiling, options.profile_file_prefix = True, f"{folder}/profile"
-        session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
-        for _ in range(times):
-            session.run(None, given)
-        for event in json.loads(Path(session.end_profiling()).read_text(encoding="utf-8")):
-            if event.get("cat") == "Node":
-                operators.add(event["args"]["op_name"])
-                spent[reading_kind(event["args"]["op_name"])] += event["dur"]
+        for place, graph in enumerate(graphs):
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads, options.log_severity_level = 1, 3
+            options.enable_profiling, options.profile_file_prefix = True, f"{folder}/profile{place}"
+            session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+            wanted = {value.name: given[value.name] for value in session.get_inputs()}
+            for _ in range(times * batch if alone and not place else times):
+                made = session.run(None, wanted)[0]
+            if alone and not place:
+                given |= {"slices": made.repeat(batch, 0), "lengths": np.full(batch, made.shape[1], np.int32)}
+            for event in json.loads(Path(session.end_profiling()).read_text(encoding="utf-8")):
+                if event.get("cat") == "Node":
+                    operators.add(event["args"]["op_name"])
+                    spent[reading_kind(event["args"]["op_name"])] += event["dur"]
     return spent, operators
 
 
@@ -223,7 +233,7 @@ def main() -> None:
     precision = "bf16" if config.precision == "auto" and fastest_autocast(torch.device("cpu")) else "fp32"
     jobs = {f"training in {precision}": training(config, peak, steps)}
     jobs["reading in fp32"] = reading(bundle, "onnx", peak, lines)
-    if bundle.int8_graph is not None:
+    if bundle.int8_graphs:
         jobs["reading in int8"] = reading(bundle, "onnx-int8", peak, lines)
     text = told(jobs, peak, machine)
     share = next(iter(jobs.values()))["convolutions"].share or 0.0

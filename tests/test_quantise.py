@@ -20,7 +20,7 @@ from uncial.nn.crnn import CRNN
 from uncial.nn.onnx_graph import onnx_graph
 from uncial.quantise import costs_little, quantise
 from uncial.recognizer import Recognizer
-from uncial.runtime import Runtime
+from uncial.runtime import TOGETHER_PIXELS, Runtime
 
 Judged = list[tuple[NDArray[np.uint8], list[int]]]
 
@@ -59,14 +59,14 @@ def test_posteriors_stay_near_those_of_full_precision(bundle: Bundle, judged: Ju
 
 def test_the_convolutions_are_int8_and_the_weights_are_not_stored_again(bundle: Bundle, judged: Judged) -> None:
     quantise(bundle, [image for image, _ in judged], judged)
-    path = load_bundle(bundle.path).int8_graph
-    assert path is not None
-    model = onnx.load(str(path), load_external_data=False)
-    convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
-    makers = {name: node.op_type for node in model.graph.node for name in node.output}
+    graphs = [onnx.load(str(path), load_external_data=False) for path in load_bundle(bundle.path).int8_graphs]
+    slices, context = (model.graph for model in graphs)
+    convolutions = [node for node in slices.node if node.op_type == "Conv"]
+    makers = {name: node.op_type for node in slices.node for name in node.output}
     assert convolutions
     assert all(makers[name] == "DequantizeLinear" for node in convolutions for name in node.input)
-    inside = sum(len(tensor.raw_data) for tensor in model.graph.initializer)
+    assert {"LSTM", "DynamicQuantizeLSTM"} & {node.op_type for node in context.node} == {"DynamicQuantizeLSTM"}
+    inside = sum(len(tensor.raw_data) for graph in (slices, context) for tensor in graph.initializer)
     assert inside < 0.1 * (bundle.path / "weights.safetensors").stat().st_size
 
 
@@ -82,26 +82,40 @@ def test_where_recurrent_layers_lose_too_much_only_convolutions_are_int8(
 ) -> None:
     told = _only_convolutions(bundle, judged, monkeypatch)
     assert "with int8 convolutions, " in told
-    runtime = Runtime(load_bundle(bundle.path), "onnx-int8")
-    assert not runtime._session.single
+    assert [path.name for path in load_bundle(bundle.path).int8_graphs] == ["model.int8.onnx"]
 
 
-def test_in_batches_a_line_reads_the_same_alone_and_among_others(
-    bundle: Bundle, judged: Judged, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("recurrent", [True, False])
+def test_a_line_reads_the_same_alone_and_among_others(
+    bundle: Bundle, judged: Judged, monkeypatch: pytest.MonkeyPatch, recurrent: bool
 ) -> None:
     images = [image for image, _ in judged]
-    _only_convolutions(bundle, judged, monkeypatch)
+    if recurrent:
+        quantise(bundle, images, judged)
+    else:
+        _only_convolutions(bundle, judged, monkeypatch)
     runtime = Runtime(load_bundle(bundle.path), "onnx-int8")
     together = runtime.log_probs(images)
     for image, expected in zip(images, together, strict=True):
         np.testing.assert_allclose(runtime.log_probs([image])[0], expected, atol=1e-4)
 
 
+def test_graphs_of_one_kind_take_the_place_of_those_of_the_other(
+    bundle: Bundle, judged: Judged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quantise(bundle, [image for image, _ in judged], judged)
+    assert len(load_bundle(bundle.path).int8_graphs) == 2
+    with monkeypatch.context() as patched:
+        _only_convolutions(load_bundle(bundle.path), judged, patched)
+    assert len(load_bundle(bundle.path).int8_graphs) == 1
+    assert not list(bundle.path.glob("slices*"))
+
+
 def test_threads_do_not_change_what_int8_reads(bundle: Bundle, judged: Judged) -> None:
     images = [image for image, _ in judged]
     quantise(bundle, images, judged)
     one, two = (Runtime(load_bundle(bundle.path), threads=threads) for threads in (1, 2))
-    assert one._session.single
+    assert one._session.pixels == TOGETHER_PIXELS
     for ours, theirs in zip(one.log_probs(images), two.log_probs(images), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
@@ -112,11 +126,11 @@ def test_nobody_reads_with_a_graph_before_it_is_judged(
     seen: list[bool] = []
     real = module._errors_of
     monkeypatch.setattr(
-        module, "_errors_of", lambda *a: (seen.append(load_bundle(bundle.path).int8_graph is None), real(*a))[1]
+        module, "_errors_of", lambda *a: (seen.append(not load_bundle(bundle.path).int8_graphs), real(*a))[1]
     )
     quantise(bundle, [image for image, _ in judged], judged)
     assert seen == [True]
-    assert load_bundle(bundle.path).int8_graph
+    assert load_bundle(bundle.path).int8_graphs
 
 
 def test_without_lines_nothing_is_judged(bundle: Bundle, judged: Judged) -> None:
@@ -128,7 +142,7 @@ def test_a_graph_that_reads_worse_is_not_kept(bundle: Bundle, judged: Judged, mo
     monkeypatch.setattr(module, "ALLOWED", -1.0)  # no graph can be so much better
     assert "too much is lost" in quantise(bundle, [image for image, _ in judged], judged)
     after = load_bundle(bundle.path)
-    assert after.int8_graph is None
+    assert not after.int8_graphs
     with pytest.raises(BundleError, match="no int8 graph"):
         Runtime(after, "onnx-int8")
 

@@ -3,7 +3,7 @@
     bundle.json           version, network, preprocessing, alphabet, provenance, checksums of the other files
     weights.safetensors   the weights, stored once (see `uncial.weights`)
     model.onnx            the graph that reads; its weights lie in weights.safetensors (see `uncial.nn.onnx_graph`)
-    model.int8.onnx       the same in int8, if it was found to read as well (see `uncial.quantise`)
+    *.int8.onnx           the same in int8, if it was found to read as well (see `uncial.quantise`)
     lm.safetensors        a language model over the alphabet, if it has one (see `uncial.ngram_file`)
 
 A bundle is written beside its place and moved there when it is whole. Loading it runs no code.
@@ -31,8 +31,10 @@ from uncial.reliability import Calibration
 from uncial.weights import Weights, pack, places, unpack
 
 VERSION = 1
-SETTINGS, WEIGHTS, GRAPH, INT8_GRAPH = "bundle.json", "weights.safetensors", "model.onnx", "model.int8.onnx"
+SETTINGS, WEIGHTS, GRAPH = "bundle.json", "weights.safetensors", "model.onnx"
+INT8_GRAPHS = ("model.int8.onnx",), ("slices.int8.onnx", "context.int8.onnx")  # in one piece or in two
 LANGUAGE_MODEL = "lm.safetensors"
+FILES = WEIGHTS, GRAPH, *INT8_GRAPHS[0], *INT8_GRAPHS[1], LANGUAGE_MODEL
 SHIPPED = Path(__file__).parent / "models" / DEFAULT
 MODELS = {file.parent.name: file.parent for file in SHIPPED.parent.glob(f"*/{SETTINGS}")}  # all that ship, by name
 _HEAD = "head.bias"  # one number for each class, for each time step of a slice
@@ -88,10 +90,10 @@ class Bundle:
         return path
 
     @property
-    def int8_graph(self) -> Path | None:
-        """The ONNX graph in int8; None: the bundle has none."""
-        path = self.path / INT8_GRAPH
-        return path if path.is_file() else None
+    def int8_graphs(self) -> tuple[Path, ...]:
+        """The ONNX graph in int8, or two: up to the slices, and what stands behind them; (): the bundle has none."""
+        either = [tuple(self.path / name for name in names) for names in INT8_GRAPHS]
+        return next((paths for paths in either if all(path.is_file() for path in paths)), ())
 
     @property
     def held_out(self) -> Sequence[str]:
@@ -156,22 +158,15 @@ def save_bundle(  # noqa: PLR0913, PLR0917 - a bundle has these eight parts, and
     return _write(path, settings, files)
 
 
-def add_int8_graph(bundle: Bundle, graph: bytes) -> Bundle:
-    """Store the int8 graph that `quantise` made for this bundle; all else stays as it is.
+def with_int8_graphs(bundle: Bundle, graphs: Sequence[bytes]) -> Bundle:
+    """Store what `quantise` made for this bundle, see `Bundle.int8_graphs`, in place of what it has; () takes that out.
 
     Raises:
         StorageError: it could not be written; the bundle is as it was.
     """
-    return _write(bundle.path, _settings(bundle.path), _files(bundle) | {INT8_GRAPH: graph})
-
-
-def without_int8_graph(bundle: Bundle) -> Bundle:
-    """Take the int8 graph out again.
-
-    Raises:
-        StorageError: it could not be written; the bundle is as it was.
-    """
-    files = {name: data for name, data in _files(bundle).items() if name != INT8_GRAPH}
+    files = {name: data for name, data in _files(bundle).items() if name not in {*INT8_GRAPHS[0], *INT8_GRAPHS[1]}}
+    if graphs:
+        files |= zip(INT8_GRAPHS[len(graphs) - 1], graphs, strict=True)
     return _write(bundle.path, _settings(bundle.path), files)
 
 
@@ -209,7 +204,7 @@ def add_decoding(bundle: Bundle, beam: Mapping[str, Any], calibration: Calibrati
 
 def _files(bundle: Bundle) -> dict[str, bytes]:
     """All files of a bundle but its settings."""
-    paths = [bundle.path / name for name in (WEIGHTS, GRAPH, INT8_GRAPH, LANGUAGE_MODEL)]
+    paths = [bundle.path / name for name in FILES]
     return {path.name: path.read_bytes() for path in paths if path.is_file()}
 
 
@@ -217,7 +212,7 @@ def _write(path: Path, settings: Mapping[str, Any], files: Mapping[str, bytes]) 
     """Write settings and files as one folder, in place of what stands there."""
     settings = {**settings, "files": {name: _checksum(data) for name, data in files.items()}}
     files = {**files, SETTINGS: json.dumps(settings, ensure_ascii=False, indent=1).encode()}
-    replace_folder(path, files, gone=(WEIGHTS, GRAPH, INT8_GRAPH, LANGUAGE_MODEL))  # of the network before
+    replace_folder(path, files, gone=FILES)  # of the network before
     return load_bundle(path)
 
 

@@ -1,7 +1,7 @@
-"""Give a bundle a second graph that reads in int8, if that costs no accuracy.
+"""Give a bundle graphs that read in int8, if that costs no accuracy.
 
 Tried in this order, and the first that reads as well as fp32 is kept: convolutions and, where there are any, LSTM
-layers in int8, one line at a time; convolutions alone, for batches of padded lines.
+layers in int8, in two graphs; convolutions alone.
 """
 
 import shutil
@@ -14,18 +14,17 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from uncial.bundle import Bundle, add_int8_graph, load_bundle, without_int8_graph
+from uncial.bundle import Bundle, load_bundle, with_int8_graphs
 from uncial.decoders import best_path
 from uncial.errors import StorageError
 from uncial.lineimage import ink
 from uncial.metrics import count_edits
+from uncial.nn.int8_context import int8_context
 from uncial.nn.int8_graph import Range, int8_graph, tensors_to_measure, with_outputs
-from uncial.nn.int8_recurrent import int8_recurrent
-from uncial.nn.single_line import for_single_lines
+from uncial.nn.single_line import SLICES, up_to_slices
 from uncial.runtime import LineImage, Runtime
 
 ALLOWED = 0.001  # CER that int8 may cost, as a fraction, beside what chance may make of as many lines
-SLOW_ALONE = {"GRU", "RNN", "Scan"}  # recurrent layers that stay in fp32, slow without other lines beside
 
 
 def quantise(bundle: Bundle, measured: Sequence[LineImage], judged: Sequence[tuple[LineImage, Sequence[int]]]) -> str:
@@ -49,15 +48,15 @@ def quantise(bundle: Bundle, measured: Sequence[LineImage], judged: Sequence[tup
         return "the network has no convolutions that int8 could make faster"
     before, told = _errors(Runtime(bundle, "onnx"), judged), ""
     graphemes = max(1, sum(len(classes) for _, classes in judged))
-    for parts, graph in _graphs(bundle, measured):
-        after = _errors_of(graph, bundle, judged)
+    for parts, graphs in _graphs(bundle, measured):
+        after = _errors_of(graphs, bundle, judged)
         cer, cer_before = after.sum() / graphemes, before.sum() / graphemes
         told = f"CER {cer:.2%} with int8 {parts}, {cer_before:.2%} without, on {len(judged):,} lines"
         if costs_little(after - before, graphemes):
-            add_int8_graph(bundle, graph)
+            with_int8_graphs(bundle, graphs)
             return f"{told}: reading takes the faster graph"
-    if bundle.int8_graph:
-        without_int8_graph(bundle)
+    if bundle.int8_graphs:
+        with_int8_graphs(bundle, ())
     return f"{told}: too much is lost, reading stays with the slower graph"
 
 
@@ -70,52 +69,53 @@ def costs_little(more: NDArray[np.int64], graphemes: int) -> bool:
     return bool(more.sum() <= ALLOWED * graphemes + np.sqrt((more**2).sum()))
 
 
-def _graphs(bundle: Bundle, measured: Sequence[LineImage]) -> Iterator[tuple[str, bytes]]:
-    """What could be int8, and the graph in which it is, the fastest first."""
-    graph = bundle.graph.read_bytes()
-    model = onnx.load_from_string(graph)
-    kinds = {node.op_type for node in model.graph.node}
-    if not kinds & SLOW_ALONE:
-        for_single_lines(model)
-        single = model.SerializeToString()
-        model = onnx.load_from_string(int8_graph(single, bundle.weights, _ranges(bundle, single, measured)))
-        if "LSTM" not in kinds:
-            yield "convolutions", model.SerializeToString()
-            return  # in batches the same would be rounded
-        int8_recurrent(model)
-        yield "convolutions and recurrent layers", model.SerializeToString()
-    yield "convolutions", int8_graph(graph, bundle.weights, _ranges(bundle, graph, measured))
+def _graphs(bundle: Bundle, measured: Sequence[LineImage]) -> Iterator[tuple[str, Sequence[bytes]]]:
+    """What could be int8, and the graphs in which it is, see `Bundle.int8_graphs`, the fastest first."""
+    whole = bundle.graph.read_bytes()
+    if bundle.architecture.recurrent == "lstm":
+        model = onnx.load_from_string(whole)
+        up_to_slices(model)
+        first = model.SerializeToString()
+        ranges = _ranges(bundle, first, [*tensors_to_measure(first), SLICES], measured)
+        shares = [value for name, value in sorted(bundle.weights.items()) if name.startswith("recurrent.shares.")]
+        second = int8_context(onnx.load_from_string(whole), bundle.architecture, shares, ranges[SLICES])
+        yield "convolutions and recurrent layers", (int8_graph(first, bundle.weights, ranges), second)
+    ranges = _ranges(bundle, whole, tensors_to_measure(whole), measured)
+    yield "convolutions", (int8_graph(whole, bundle.weights, ranges),)
 
 
-def _ranges(bundle: Bundle, graph: bytes, images: Sequence[LineImage]) -> dict[str, Range]:
+def _ranges(bundle: Bundle, graph: bytes, names: Sequence[str], images: Sequence[LineImage]) -> dict[str, Range]:
     """The lowest and highest value of tensors inside the graph in the middling image; what goes beyond is cut off.
 
     The extremes of all images would make the steps between levels coarser for the sake of a few values (measured: 0.10
     points of CER lost against 0.07).
     """
-    names = tensors_to_measure(graph)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(bundle.path))
     session = onnxruntime.InferenceSession(with_outputs(graph, names), options, providers=["CPUExecutionProvider"])
+    wanted = {value.name for value in session.get_inputs()}
     inside = [name for name in names if name != "images"]
     extents: dict[str, list[Range]] = {name: [] for name in inside}
     for image in images:
         batch = {"images": ink(image)[None, None], "widths": np.array([image.shape[1]], np.int64)}
-        for name, values in zip(inside, session.run(inside, batch), strict=True):
+        given = {name: value for name, value in batch.items() if name in wanted}
+        for name, values in zip(inside, session.run(inside, given), strict=True):
             extents[name].append((float(values.min()), float(values.max())))
     middling = {name: np.median(found, axis=0).tolist() for name, found in extents.items()}
     return {name: (low, high) for name, (low, high) in middling.items()} | {"images": (0.0, 1.0)}
 
 
-def _errors_of(graph: bytes, bundle: Bundle, judged: Sequence[tuple[LineImage, Sequence[int]]]) -> NDArray[np.int64]:
-    """Errors of a graph that the bundle does not hold yet: in a copy, as nobody is to read with it before."""
+def _errors_of(
+    graphs: Sequence[bytes], bundle: Bundle, judged: Sequence[tuple[LineImage, Sequence[int]]]
+) -> NDArray[np.int64]:
+    """Errors of graphs that the bundle does not hold yet: in a copy, as nobody is to read with them before."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             copied = load_bundle(Path(shutil.copytree(bundle.path, Path(folder) / "tried")))
         except OSError as error:
             raise StorageError(f"{folder}: no place to try an int8 graph ({error}); free some space") from error
-        return _errors(Runtime(add_int8_graph(copied, graph), "onnx-int8"), judged)
+        return _errors(Runtime(with_int8_graphs(copied, graphs), "onnx-int8"), judged)
 
 
 def _errors(runtime: Runtime, lines: Sequence[tuple[LineImage, Sequence[int]]]) -> NDArray[np.int64]:

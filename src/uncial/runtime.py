@@ -2,9 +2,11 @@
 
 Lines of like width are read together, so that little padding is computed; how many depends on their pixels, so that
 memory stays bounded. What a line is padded to, and which lines stand beside it, does not change its result (beyond
-rounding). ONNX Runtime takes the bundle's int8 graph where it has one, which as a rule reads one line at a time; asked
-for "onnx" it computes in fp32, as PyTorch does. OpenVINO computes in bf16 where the processor has instructions for it,
-which agrees to some two digits. New ways of running a network go into `BACKENDS`.
+rounding). ONNX Runtime takes the bundle's int8 graphs where it has them, as a rule two: one makes the slices of one
+line after the other, since convolutions want the cache to themselves; the other reads those of many lines together,
+since recurrent layers want company. Asked for "onnx" it computes in fp32, as PyTorch does. OpenVINO computes in bf16
+where the processor has instructions for it, which agrees to some two digits. New ways of running a network go into
+`BACKENDS`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 # Pixels of a padded batch, some six lines of 64 x 707, where a graph takes batches. Fastest on the machines tried: of
 # fewer lines the recurrent layers run slowly, of more the feature maps leave the cache.
 BATCH_PIXELS = 2**18
+TOGETHER_PIXELS = 2**20  # where no feature map of a whole batch is made: some twenty lines share each step's weights
 
 LineImage = NDArray[np.uint8]
 LogProbs = NDArray[np.float32]
@@ -37,27 +40,26 @@ Run = Callable[[NDArray[np.float32], NDArray[np.int64]], tuple[LogProbs, NDArray
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An opened network, and whether it takes one line at a time."""
+    """An opened network, and how many padded pixels it takes at once; 0: one line."""
 
     run: Run
-    single: bool = False
+    pixels: int = BATCH_PIXELS
 
 
 class Runtime:
     """A bundle's network, ready to run."""
 
     def __init__(
-        self, bundle: Bundle, backend: str = "auto", *, threads: int = 1, batch_pixels: int = BATCH_PIXELS
+        self, bundle: Bundle, backend: str = "auto", *, threads: int = 1, batch_pixels: int | None = None
     ) -> None:
         """Open the network.
 
         Args:
             bundle: whose network runs.
-            backend: name in `BACKENDS`: "auto" (the faster of the bundle's ONNX graphs), "onnx" (fp32), "onnx-int8",
+            backend: name in `BACKENDS`: "auto" (the fastest of the bundle's ONNX graphs), "onnx" (fp32), "onnx-int8",
                 "openvino" or "torch".
             threads: processor threads of one batch. Many lines are read faster by several processes of one thread.
-            batch_pixels: padded pixels of a batch, at most; a single line may have more. A graph for single lines takes
-                no more than one.
+            batch_pixels: padded pixels of a batch, at most; a single line may have more. None: what is fastest.
 
         Raises:
             BundleError: the network cannot be opened.
@@ -66,7 +68,7 @@ class Runtime:
         """
         self._session = choose(BACKENDS, "backend", backend)(bundle, threads)
         self._height = bundle.line_image.height
-        self._batch_pixels = 0 if self._session.single else batch_pixels
+        self._batch_pixels = self._session.pixels if batch_pixels is None else batch_pixels
 
     def log_probs(self, images: Sequence[LineImage]) -> list[LogProbs]:
         """Read line images.
@@ -127,20 +129,24 @@ def _padded(images: Sequence[LineImage]) -> tuple[NDArray[np.float32], NDArray[n
 
 
 def _auto(bundle: Bundle, threads: int) -> Session:
-    return _onnx_session(bundle.int8_graph or bundle.graph, threads)
+    return (_onnx_int8 if bundle.int8_graphs else _onnx)(bundle, threads)
 
 
 def _onnx(bundle: Bundle, threads: int) -> Session:
-    return _onnx_session(bundle.graph, threads)
+    return Session(_whole(_opened(bundle.graph, threads)))
 
 
 def _onnx_int8(bundle: Bundle, threads: int) -> Session:
-    if bundle.int8_graph is None:
+    sessions = [_opened(path, threads) for path in bundle.int8_graphs]
+    if not sessions:
         raise BundleError(f"{bundle.path}: has no int8 graph; read with --backend auto")
-    return _onnx_session(bundle.int8_graph, threads)
+    if len(sessions) > 1:
+        return Session(_in_two(*sessions), TOGETHER_PIXELS)
+    alone = sessions[0].get_inputs()[0].shape[0] == 1  # as bundles of older versions have it
+    return Session(_whole(*sessions), 0 if alone else BATCH_PIXELS)
 
 
-def _onnx_session(path: Path, threads: int) -> Session:
+def _opened(path: Path, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -148,18 +154,40 @@ def _onnx_session(path: Path, threads: int) -> Session:
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads leave the processor
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors have no common class of their own
         raise BundleError(
             f"{path}: ONNX Runtime {onnxruntime.__version__} cannot open it ({error}); copy the whole folder again, "
             "or update onnxruntime"
         ) from error
 
+
+def _whole(session: onnxruntime.InferenceSession) -> Run:
+    """Reads batches by a graph in one piece."""
+
     def run(images: NDArray[np.float32], widths: NDArray[np.int64]) -> tuple[LogProbs, NDArray[np.int64]]:
         log_probs, lengths = session.run(["log_probs", "lengths"], {"images": images, "widths": widths})
         return log_probs, lengths
 
-    return Session(run, single=session.get_inputs()[0].shape[0] == 1)
+    return run
+
+
+def _in_two(slices: onnxruntime.InferenceSession, context: onnxruntime.InferenceSession) -> Run:
+    """Reads batches by two graphs: the slices line by line, without padding, what stands behind them together."""
+
+    def run(images: NDArray[np.float32], widths: NDArray[np.int64]) -> tuple[LogProbs, NDArray[np.int64]]:
+        lines = [
+            slices.run(["slices"], {"images": image[None, :, :, :width]})[0][0]
+            for image, width in zip(images, widths.tolist(), strict=True)
+        ]
+        lengths = np.array([len(line) for line in lines], np.int32)
+        padded = np.zeros((len(lines), int(lengths.max()), lines[0].shape[1]), np.float32)
+        for row, line in zip(padded, lines, strict=True):
+            row[: len(line)] = line
+        (log_probs,) = context.run(["log_probs"], {"slices": padded, "lengths": lengths})
+        return log_probs, lengths.astype(np.int64) * (log_probs.shape[1] // padded.shape[1])
+
+    return run
 
 
 def _openvino(bundle: Bundle, threads: int) -> Session:

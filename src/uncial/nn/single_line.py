@@ -1,39 +1,45 @@
-"""The reading graph for one line at a time: without padding there is nothing to mask, and no order to look up.
+"""The first part of the reading graph, from a line alone to its slices: without padding there is nothing to mask.
 
-A batch pads its lines to one width; so the network multiplies every feature map by masks made from the true widths, and
-turns each line round by a table of its own for the layers that run backward. A line alone needs neither: a mask would
-be all ones, and a recurrent layer can simply run in reverse. What is left reads the same and costs a tenth less.
+A batch pads its lines to one width, so the network multiplies every feature map by masks made from the true widths. Of
+a line alone a mask would be all ones: what is left without them makes the same slices.
 """
 
 from collections.abc import Iterable, Iterator
 
-from onnx import ModelProto, NodeProto, helper
+from onnx import ModelProto, NodeProto, TensorProto, helper
 
-IMAGES, WIDTHS = "images", "widths"
-_RECURRENT = ("LSTM", "GRU", "RNN")
+IMAGES, WIDTHS, SLICES = "images", "widths", "slices"
+_FIRST = "network.recurrent.layers.0.onward.weight_ih_l0"  # of the layer that reads the slices
 
 
-def for_single_lines(model: ModelProto) -> None:
-    """Take out of a graph what only padded batches need, in place; afterwards it refuses batches of more than one.
+def up_to_slices(model: ModelProto) -> None:
+    """Leave of a graph what makes "slices" (1, S, F) out of "images" (1, 1, H, W), in place.
 
     Args:
-        model: as `nn.onnx_graph.onnx_graph` gives it.
+        model: as `nn.onnx_graph.onnx_graph` gives it, with LSTM layers.
     """
     graph = model.graph
     of_ink = _reached(graph.node, {IMAGES}, through_shapes=False)
     of_widths = _reached(graph.node, {WIDTHS}, through_shapes=True) - of_ink
     same = dict(_masked(graph.node, of_ink, of_widths))
-    for first, layer, last in _turned(graph.node, of_widths):
-        same[first.output[0]], same[last.output[0]] = first.input[0], last.input[0]
-        layer.attribute.append(helper.make_attribute("direction", "reverse"))
     for node in graph.node:
         for place, name in enumerate(node.input):
             while name in same:
                 name = same[name]  # noqa: PLW2901 - one replacement may lead to the next
             node.input[place] = name
+    graph.node.append(helper.make_node("Transpose", [_read_first(graph.node)], [SLICES], perm=[1, 0, 2]))
+    images = next(value for value in graph.input if value.name == IMAGES)
+    images.type.tensor_type.shape.dim[0].dim_value = 1
+    for field, value in (("input", images), ("output", helper.make_tensor_value_info(SLICES, TensorProto.FLOAT, None))):
+        graph.ClearField(field)
+        getattr(graph, field).append(value)
     _drop_unused(model)
-    for value in (*graph.input, *graph.output):
-        value.type.tensor_type.shape.dim[0].dim_value = 1
+
+
+def _read_first(nodes: Iterable[NodeProto]) -> str:
+    """What the first recurrent layer reads, (S, N, F)."""
+    of_first = _reached(nodes, {_FIRST}, through_shapes=False)
+    return str(next(node.input[0] for node in nodes if node.op_type == "LSTM" and node.input[1] in of_first))
 
 
 def _masked(nodes: Iterable[NodeProto], of_ink: set[str], of_widths: set[str]) -> Iterator[tuple[str, str]]:
@@ -42,30 +48,6 @@ def _masked(nodes: Iterable[NodeProto], of_ink: set[str], of_widths: set[str]) -
         ink = [name for name in node.input if name in of_ink]
         if node.op_type == "Mul" and len(ink) == 1 and any(name in of_widths for name in node.input):
             yield node.output[0], ink[0]
-
-
-def _turned(nodes: Iterable[NodeProto], of_widths: set[str]) -> list[tuple[NodeProto, NodeProto, NodeProto]]:
-    """Each recurrent layer that a line is turned round for, with the two Gathers that turn it there and back."""
-    made = {name: node for node in nodes for name in node.output}
-    found = []
-    for last in nodes:
-        if last.op_type != "GatherElements" or last.input[1] not in of_widths:
-            continue
-        layer = _up(last.input[0], made, ("Transpose", "Squeeze"))
-        if layer is None or layer.op_type not in _RECURRENT:
-            continue
-        first = _up(layer.input[0], made, ("Transpose",))
-        if first is not None and first.op_type == "GatherElements" and first.input[1] in of_widths:
-            found.append((first, layer, last))
-    return found
-
-
-def _up(name: str, made: dict[str, NodeProto], passed: tuple[str, ...]) -> NodeProto | None:
-    """The node that made a tensor, looking through nodes of some kinds."""
-    node = made.get(name)
-    while node is not None and node.op_type in passed:
-        node = made.get(node.input[0])
-    return node
 
 
 def _reached(nodes: Iterable[NodeProto], start: set[str], *, through_shapes: bool) -> set[str]:
