@@ -179,12 +179,13 @@ def test_processes_share_the_search_and_what_was_found_is_believed(
 
     common = (maker, range(4), tiny_bundle.alphabet, tiny_bundle, tmp_path)
     gaps_file(tmp_path, 1).write_text("", encoding="utf-8")
-    half = find_gaps_once(*common, Two(0, 2))
+    half = find_gaps_once(*common, Two(0, 2), anew=False)
     assert half.keys() == {"drawn/0", "drawn/2"} & gaps.keys()
     gaps_file(tmp_path, 1).unlink()
-    assert find_gaps_once(*common, Two(1, 2)) == gaps
+    assert find_gaps_once(*common, Two(1, 2), anew=False) == gaps
     gaps_file(tmp_path, 0).write_text('["a name\\nof two lines", "2:50 4:90"]\n', encoding="utf-8")
-    assert find_gaps_once(*common, Ranks()) == {"a name\nof two lines": (Gap(2, 50), Gap(4, 90))}
+    assert find_gaps_once(*common, Ranks(), anew=False) == {"a name\nof two lines": (Gap(2, 50), Gap(4, 90))}
+    assert find_gaps_once(*common, Ranks(), anew=True) == gaps
 
 
 def test_a_training_splices_its_lines_and_says_so(tiny_bundle: Bundle, tmp_path: Path) -> None:

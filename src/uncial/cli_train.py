@@ -40,6 +40,10 @@ def train(
         Path | None,
         typer.Option(metavar="BUNDLE", help="Learn from this bundle, too: for a network smaller than its own."),
     ] = None,
+    texts: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="TEXT", help="Running text for the language models of error_weight; may be repeated."),
+    ] = None,
     minutes: Annotated[float | None, typer.Option(metavar="M", help="Budget in minutes of wall time.")] = None,
     epochs: Annotated[int | None, typer.Option(metavar="E", help="Budget in passes over the lines.")] = None,
     recipe: Annotated[
@@ -86,6 +90,7 @@ def train(
         recipe = recipe_for(recipe, lines, start, budgeted=minutes is not None or epochs is not None)
         chosen, changes = training_settings(config, settings or (), minutes, epochs, recipe)
         how: dict[str, Any] = {**lines, "start": start, "teacher": teacher, "changes": changes, "resume": resume}
+        how["texts"] = texts or ()
         with screen.TrainingScreen() as watch:
             bundle = run(out=out, config=chosen, watch=watch, **how)
     screen.show_trained(bundle, gain_of(bundle.provenance["course"]))

@@ -15,6 +15,7 @@ from uncial.errors import StorageError
 FILE = "log.csv"
 COLUMNS = ("step", "epoch", "lines", "seconds", "loss", "lines_per_second", "learning_rate", "cer")
 CURVES = ("loss", "lines_per_second", "learning_rate", "cer")  # drawn against the step
+LOG_MINUTES = 1.0  # between rows
 RECENT = 50  # steps over which loss and speed are told
 
 

@@ -96,9 +96,9 @@ def gaps_file(folder: Path, rank: int) -> Path:
 
 
 def find_gaps_once(  # noqa: PLR0913, PLR0917 - which lines, who finds, and where it is kept
-    maker: BatchMaker, chosen: Sequence[int], alphabet: Alphabet, guide: Bundle, folder: Path, ranks: Ranks
+    maker: BatchMaker, chosen: Sequence[int], alphabet: Alphabet, guide: Bundle, folder: Path, ranks: Ranks, anew: bool
 ) -> Gaps:
-    """What `find_gaps` finds, shared out among the processes; files that are there already are believed.
+    """What `find_gaps` finds, shared out among the processes.
 
     Args:
         maker: of the training lines.
@@ -107,13 +107,14 @@ def find_gaps_once(  # noqa: PLR0913, PLR0917 - which lines, who finds, and wher
         guide: bundle that aligns them.
         folder: of the run.
         ranks: the processes that train together.
+        anew: files that are there already are not believed.
 
     Raises:
         BundleError: the guide cannot be opened.
         StorageError: what was found cannot be written.
     """
     parts = [gaps_file(folder, rank) for rank in range(ranks.world)]
-    if not parts[ranks.rank].exists():
+    if anew or not parts[ranks.rank].exists():
         found = find_gaps(maker, chosen[ranks.rank :: ranks.world], alphabet, guide)
         table = "".join(f"{json.dumps([name, _written(gaps)])}\n" for name, gaps in found)
         write_whole(parts[ranks.rank], lambda file: file.write(table.encode()))

@@ -23,6 +23,7 @@ from uncial.bundle import Bundle, load_bundle, save_bundle
 from uncial.checkpoint import Course
 from uncial.config import to_dict
 from uncial.finishing import finish
+from uncial.half_languages import expected_errors
 from uncial.heritage import begin, inherited, language_of
 from uncial.interrupts import interrupts_wait
 from uncial.ngram_file import Language
@@ -34,14 +35,12 @@ from uncial.nn.onnx_graph import onnx_graph
 from uncial.nn.parallel import Ranks
 from uncial.nn.takeover import take_over
 from uncial.nn.teacher import Teacher
-from uncial.run_log import Lately, Progress, RunLog, Watch
+from uncial.run_log import LOG_MINUTES, Lately, Progress, RunLog, Watch
 from uncial.runtime import torch_network
 from uncial.sources import Sample
-from uncial.splicing import Splices, find_gaps_once, gaps_file
+from uncial.splicing import Splices, find_gaps_once
 from uncial.train_config import TrainConfig
 from uncial.training_lines import TrainingLines, gather
-
-LOG_MINUTES = 1.0
 
 
 def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of which a caller names the few it wants
@@ -53,6 +52,7 @@ def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of whi
     read: Sequence[Sample] = (),
     start: Path | None = None,
     teacher: Path | None = None,
+    texts: Sequence[Path] = (),
     changes: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     resume: bool = False,
     watch: Watch = lambda progress: None,
@@ -67,6 +67,7 @@ def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of whi
         read: lines with the text that a bundle reads there, see `own_readings`; they may stand alone, too.
         start: bundle to start from instead of chance; graphemes that both alphabets hold keep their weights.
         teacher: bundle to learn from besides the ground truth, by `teacher_weight`.
+        texts: running texts for the language models of `error_weight`, besides the training lines' own.
         changes: settings of "network" and "line_image" that differ from those of `start`; weights that fit are kept.
         resume: go on from the checkpoint in `<out>.run`.
         watch: is called with the progress after every step.
@@ -78,8 +79,7 @@ def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of whi
         GroundTruthError: nothing to learn from.
         StorageError: `out` or its run is there and `resume` off, another is at work, or a file cannot be written.
         ConfigError: no such part of the network, or lines are to be spliced without a bundle that finds gaps.
-        TrainingError: the loss stays infinite, or `resume` without a checkpoint, or with other parts, lines, bundles
-            or number of processes than the checkpoint's.
+        TrainingError: the loss stays infinite, or `resume` without a checkpoint or with other parts and lines.
     """
     checkpoint.check_run(out, resume=resume)
     if config.threads:
@@ -96,6 +96,8 @@ def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of whi
         run.begin_with(old)
         run.splice(old or master, anew=not resume)
         run.learn_from(master)
+        if config.error_weight:
+            run.learner.errors = expected_errors(old, lines, texts, run.folder, run.ranks, run.tell, not resume)
         if resume:
             run.restore()
         run.go()
@@ -138,10 +140,8 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
     def splice(self, guide: Bundle | None, anew: bool) -> None:
         """From now on put real lines together anew, if so configured, cut where the guide finds word gaps."""
         if self.config.splice_share and guide is not None:
-            if anew:
-                gaps_file(self.folder, self.ranks.rank).unlink(missing_ok=True)
-            real = range(self.lines.real)
-            gaps = find_gaps_once(self.training, real, self.lines.alphabet, guide, self.folder, self.ranks)
+            real, how = range(self.lines.real), (self.lines.alphabet, guide, self.folder, self.ranks, anew)
+            gaps = find_gaps_once(self.training, real, *how)
             self.training.splices = Splices(self.lines.training, gaps, self.config.splice_share, self.config.network)
             self.tell(self.training.splices.summary())
 

@@ -32,6 +32,10 @@ class TrainConfig:
         weight_decay: of AdamW, on filters and matrices only.
         clip: longest gradient.
         averaging: decay a step of the moving average of the weights, which is what validates and is kept.
+        ctc_weight: share in the loss of what CTC asks of the network's own head.
+        error_weight: share in the loss of the errors, of each grapheme, that are to be expected of a search with a
+            language model, see `nn.expected_errors`; the run begins with a bundle that has one, whose weights in the
+            search are taken. With 1, `ctc_weight` and `shortcut_weight` want to be a tenth of theirs. 0: none.
         shortcut_weight: share of the shortcut head in the loss.
         bigram_weight: share in the loss of a head that reads pairs of neighbouring graphemes; it is there in training
             alone, and no bundle holds it. 0: there is no such head.
@@ -79,6 +83,8 @@ class TrainConfig:
     weight_decay: float = 1e-2
     clip: float = 5.0
     averaging: float = 0.999
+    ctc_weight: float = 1.0
+    error_weight: float = 0.0
     shortcut_weight: float = 0.1
     bigram_weight: float = 0.0
     bigrams: int = 500

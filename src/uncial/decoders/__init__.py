@@ -5,11 +5,12 @@ from uncial.decoders.beam import BeamConfig, Hypothesis, beam_search, bonuses
 from uncial.decoders.best_path import best_path
 from uncial.decoders.reading import DECODERS, Decoded, Decoder, beam_readings
 from uncial.decoders.rescore import text_log_probs
-from uncial.decoders.risk import fewest_errors_first
+from uncial.decoders.risk import SURE, fewest_errors_first
 from uncial.decoders.spans import DecodedSpan, peak_posteriors
 
 __all__ = [
     "DECODERS",
+    "SURE",
     "BeamConfig",
     "Decoded",
     "DecodedSpan",

@@ -51,17 +51,20 @@ class Batch:
         widths: (N,) int64 true widths in pixels.
         classes: (sum of counts,) int64, the texts one behind the other.
         counts: (N,) int64 graphemes of each text.
+        lines: index of each among the lines that the batch was made of; () where nobody asks.
     """
 
     images: Tensor
     widths: Tensor
     classes: Tensor
     counts: Tensor
+    lines: tuple[int, ...] = ()
 
     def to(self, device: torch.device, layout: torch.memory_format) -> "Batch":
         """The same batch on a device, images in the layout of memory that the network has."""
         images = self.images.to(device, memory_format=layout)
-        return Batch(images, self.widths.to(device), self.classes.to(device), self.counts.to(device))
+        widths, classes, counts = (tensor.to(device) for tensor in (self.widths, self.classes, self.counts))
+        return Batch(images, widths, classes, counts, self.lines)
 
 
 def plan_batches(
@@ -151,6 +154,7 @@ class BatchMaker:
             torch.tensor(widths),
             torch.tensor([c for text in classes for c in text], dtype=torch.long),
             torch.tensor([len(text) for text in classes]),
+            tuple(indices),
         )
 
     def widths(

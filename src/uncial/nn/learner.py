@@ -19,6 +19,7 @@ from uncial.nn.batches import Batch, BatchMaker, plan_batches
 from uncial.nn.bigrams import Bigram, BigramHead
 from uncial.nn.crnn import CRNN, fastest_autocast, memory_format
 from uncial.nn.ctc import ctc_loss
+from uncial.nn.expected_errors import ExpectedErrors
 from uncial.nn.parallel import Heads, Ranks
 from uncial.nn.teacher import Teacher
 from uncial.train_config import TrainConfig
@@ -55,6 +56,7 @@ class Learner:
         self.heads = ranks.wrap(Heads(self.network, self.bigrams))
         self.optimizer, self.factors = _optimizer(self.network, self.bigrams, config)
         self.teacher: Teacher | None = None
+        self.errors: ExpectedErrors | None = None
         self.line_losses = torch.empty(0)  # (N,) of the last batch, nats a grapheme of each line
         self.bad_in_a_row = 0
 
@@ -103,13 +105,13 @@ class Learner:
         return math.nan
 
     def loss(self, batch: Batch) -> Tensor:
-        """Mean over the batch's graphemes, in nats, the shares of the other heads and of the teacher included."""
+        """Mean over the batch's graphemes, in nats, the shares of other heads, teacher and expected errors included."""
         with self.reduced_precision():
             logits, shortcut, bigrams, lengths = self.heads(batch.images, batch.widths)
         graphemes = batch.counts.sum()
         each = ctc_loss(logits, lengths, batch.classes, batch.counts)
         self.line_losses = each.detach() / batch.counts
-        loss = each.sum() / graphemes
+        loss = self.config.ctc_weight * each.sum() / graphemes
         if shortcut is not None:  # even without weight: each rank waits for the gradient of every parameter
             aside = ctc_loss(shortcut, lengths, batch.classes, batch.counts).sum() / graphemes
             loss = loss + self.config.shortcut_weight * aside
@@ -120,11 +122,13 @@ class Learner:
             with self.reduced_precision():
                 lesson = self.teacher(batch)
             loss = loss + self.config.teacher_weight * lesson.loss(logits, self.config.network.step_width)
+        if self.errors is not None:
+            loss = loss + self.config.error_weight * self.errors(logits, lengths, batch) / graphemes
         return loss
 
     @torch.no_grad()
     def read(self, lines: BatchMaker, chosen: Sequence[int]) -> EditCounts:
-        """Edit counts of the averaged network over the chosen lines, best path."""
+        """Edit counts of the averaged network over the chosen lines, as it is trained to read: see `_texts`."""
         plan = plan_batches([lines.lines[i].width for i in chosen], 2 * self.config.batch_lines, None)
         plan = [[chosen[i] for i in indices] for indices in plan]
         counts = EditCounts()
@@ -132,10 +136,17 @@ class Learner:
             moved = batch.to(self.device, self.layout)
             with self.reduced_precision():
                 logits, lengths = self.average(moved.images, moved.widths)
-            for index, steps, length in zip(indices, logits.float().cpu().numpy(), lengths.tolist(), strict=True):
-                read = [span.class_ for span in best_path(steps[:length])]
+            for index, read in zip(indices, self._texts(logits, lengths), strict=True):
                 counts += count_edits(lines.lines[index].classes, read)
         return counts
+
+    def _texts(self, logits: Tensor, lengths: Tensor) -> list[Sequence[int]]:
+        """What lines (N, T, C) read as: by a search with a language model where that is trained, else the best path."""
+        log_probs = logits.float().log_softmax(2).cpu().numpy()
+        steps = [line[:length] for line, length in zip(log_probs, lengths.tolist(), strict=True)]
+        if self.errors is not None:
+            return self.errors.read(steps)
+        return [[span.class_ for span in best_path(line)] for line in steps]
 
     def reduced_precision(self) -> AbstractContextManager[Any]:
         """Autocast to bf16 where this processor gains by it."""
