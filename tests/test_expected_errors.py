@@ -14,7 +14,7 @@ from rapidfuzz.distance import Levenshtein
 from uncial.alphabet import Alphabet
 from uncial.bundle import Bundle, add_language_model
 from uncial.decoders import SURE, BeamConfig, beam_search
-from uncial.errors import ConfigError
+from uncial.errors import ConfigError, TrainingError
 from uncial.half_languages import halves_of
 from uncial.language import pruned
 from uncial.ngram import NGrams
@@ -132,6 +132,8 @@ def test_a_training_makes_its_language_models_and_learns(speaking: Bundle, tmp_p
     assert len(files) == 2
     assert all(load_ngrams(file).graphemes == made.alphabet.graphemes for file in files)
     written = [file.stat().st_mtime_ns for file in files]
+    with pytest.raises(TrainingError, match="another error_weight"):
+        train(_lines(), out, replace(config, error_weight=0.0), start=speaking.path, resume=True)
     train(_lines(), out, replace(config, epochs=3), start=speaking.path, resume=True)
     assert [file.stat().st_mtime_ns for file in files] == written
 
@@ -140,3 +142,22 @@ def test_without_a_language_model_it_is_told_what_is_missing(tiny_bundle: Bundle
     config = settings(network=tiny_bundle.architecture, line_image=tiny_bundle.line_image, epochs=1, error_weight=1.0)
     with pytest.raises(ConfigError, match="error_weight: needs a bundle with a language model"):
         train(_lines(), tmp_path / "bundle", config, start=tiny_bundle.path)
+    assert not (tmp_path / "bundle.run").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "text", "told"),
+    [
+        ({}, "a.txt", "set it, or leave them out"),
+        ({"error_weight": 1.0}, "a.gt.txt", "is ground truth"),
+        ({"error_weight": 1.0, "splice_share": 0.5}, "a.txt", "spliced"),
+    ],
+)
+def test_what_does_not_go_together_is_told_before_any_work(
+    speaking: Bundle, tmp_path: Path, changes: dict[str, float], text: str, told: str
+) -> None:
+    (tmp_path / text).write_text("a text", encoding="utf-8")
+    config = settings(network=speaking.architecture, line_image=speaking.line_image, epochs=1, **changes)
+    with pytest.raises(ConfigError, match=told):
+        train(_lines(), tmp_path / "bundle", config, start=speaking.path, texts=[tmp_path / text])
+    assert not (tmp_path / "bundle.run").exists()

@@ -33,6 +33,7 @@ def _network(config: CRNNConfig) -> CRNN:
     torch.manual_seed(0)
     network = CRNN(config, 4).eval()
     with torch.no_grad():
+        network.head.weight.mul_(20.0)  # else all lines have nearly the same posteriors
         for share in network.recurrent.shares:
             share.uniform_(-0.5, 0.5)
     return network
@@ -114,11 +115,11 @@ def test_a_line_reads_exactly_the_same_whatever_stands_beside_it(config: CRNNCon
 @pytest.mark.parametrize("config", KINDS, ids=["usual", "one way", "added layers", "three steps"])
 def test_posteriors_stay_near_those_of_full_precision(config: CRNNConfig, tmp_path: Path) -> None:
     network, session = _context(config, tmp_path / "b")
-    for line in _slices(4, 8, (30, 3, 17, 1)):
-        with torch.inference_mode():
-            logits = network.context_logits(torch.from_numpy(line)[None], torch.tensor([len(line)]))
-        found = np.exp(_read(session, [line], config.steps_per_slice)[0])
-        assert 0 < np.abs(found - logits.softmax(dim=2)[0].numpy()).max() < 0.02
+    one, other = (torch.from_numpy(line)[None] for line in _slices(2, 8, (30, 30)))
+    with torch.inference_mode():
+        expected, unlike = (network.context_logits(x, torch.tensor([30])).softmax(2)[0].numpy() for x in (one, other))
+    found = np.exp(_read(session, [one[0].numpy()], config.steps_per_slice)[0])
+    assert 0 < np.abs(found - expected).max() < 0.25 * np.abs(expected - unlike).max()
 
 
 def test_what_lies_beyond_the_extent_counts_as_its_end(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A bundle with an int8 graph: reads as the bundle does, whatever stands beside a line, or goes back to fp32."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -166,13 +167,17 @@ def test_any_network_can_be_given_to_it(config: CRNNConfig, said: str, tmp_path:
     torch.manual_seed(0)
     alphabet = Alphabet(tuple("abcdefghijklmnopqrstuvwxyz"))
     network = CRNN(config, alphabet.size).eval()
+    with torch.no_grad():
+        network.head.weight.mul_(20.0)  # else all lines have nearly the same posteriors
     weights = {name: value.numpy() for name, value in network.state_dict().items()}
     bundle = save_bundle(tmp_path / "b", config, alphabet, LineImageConfig(), {}, weights, onnx_graph(network))
     assert said in quantise(bundle, [image for image, _ in judged], judged)
     images = [image for image, _ in judged]
     whole, auto = (Runtime(load_bundle(bundle.path), b).log_probs(images) for b in ("onnx", "auto"))
+    steps = min(map(len, whole))
+    unlike = max(np.abs(np.exp(a[:steps]) - np.exp(b[:steps])).max() for a, b in pairwise(whole))
     for a, b in zip(whole, auto, strict=True):
-        np.testing.assert_allclose(np.exp(a), np.exp(b), atol=0.05)
+        assert np.abs(np.exp(a) - np.exp(b)).max() < 0.75 * unlike
 
 
 def test_what_chance_makes_of_few_lines_costs_no_speed_and_what_is_lost_on_many_does() -> None:

@@ -1,4 +1,4 @@
-"""Give a bundle its int8 graph anew, as training does at its end: for bundles of older versions.
+"""Give a bundle its int8 graphs anew, as training does at its end: for bundles of older versions.
 
     python tools/quantise.py BUNDLE DATA... [--lines 1300]
 

@@ -92,7 +92,7 @@ class Bundle:
     @property
     def int8_graphs(self) -> tuple[Path, ...]:
         """The ONNX graph in int8, or two: up to the slices, and what stands behind them; (): the bundle has none."""
-        either = [tuple(self.path / name for name in names) for names in INT8_GRAPHS]
+        either = [tuple(self.path / name for name in names) for names in reversed(INT8_GRAPHS)]
         return next((paths for paths in either if all(path.is_file() for path in paths)), ())
 
     @property

@@ -89,10 +89,9 @@ def train(
         lines = lines_for(data, untranscribed, synthetic, start, out, resume=resume)
         recipe = recipe_for(recipe, lines, start, budgeted=minutes is not None or epochs is not None)
         chosen, changes = training_settings(config, settings or (), minutes, epochs, recipe)
-        how: dict[str, Any] = {**lines, "start": start, "teacher": teacher, "changes": changes, "resume": resume}
-        how["texts"] = texts or ()
+        how: dict[str, Any] = {**lines, "start": start, "teacher": teacher, "texts": texts or (), "changes": changes}
         with screen.TrainingScreen() as watch:
-            bundle = run(out=out, config=chosen, watch=watch, **how)
+            bundle = run(out=out, config=chosen, watch=watch, resume=resume, **how)
     screen.show_trained(bundle, gain_of(bundle.provenance["course"]))
 
 

@@ -19,7 +19,7 @@ from uncial.decoders import BeamConfig
 from uncial.errors import ConfigError
 from uncial.language import pruned, read_texts
 from uncial.ngram import NGrams
-from uncial.ngram_estimate import Counts
+from uncial.ngram_estimate import Counts, longest_order
 from uncial.ngram_file import load_ngrams, to_bytes
 from uncial.nn.batches import TrainingLine
 from uncial.nn.expected_errors import ExpectedErrors
@@ -31,7 +31,7 @@ WIDTH = 8  # of the beam: a training searches for each line in each epoch
 
 
 def expected_errors(  # noqa: PLR0913, PLR0917 - what they are made of, and where they are kept
-    old: Bundle | None,
+    old: Bundle,
     lines: TrainingLines,
     texts: Sequence[Path],
     folder: Path,
@@ -42,7 +42,7 @@ def expected_errors(  # noqa: PLR0913, PLR0917 - what they are made of, and wher
     """The loss of a training, with the two language models that it searches with.
 
     Args:
-        old: the bundle that the training begins with; tells how its language model is weighed.
+        old: the bundle that the training begins with; tells how a language model is weighed.
         lines: of the training.
         texts: running texts besides the lines' own.
         folder: of the run; the models are kept there, so that a run that goes on takes the same.
@@ -51,12 +51,10 @@ def expected_errors(  # noqa: PLR0913, PLR0917 - what they are made of, and wher
         anew: models that are there already are not taken.
 
     Raises:
-        ConfigError: there is no bundle with a language model.
+        ConfigError: all lines are of one half, and there is no running text.
         GroundTruthError: a text that cannot be read.
         StorageError: they cannot be written.
     """
-    if old is None or old.language_model is None:
-        raise ConfigError("error_weight: needs a bundle with a language model to begin with; name one with --from")
     halves = halves_of(lines.training)
     files = [folder / f"without-half-{half}.safetensors" for half in (0, 1)]
     if ranks.rank == 0 and (anew or not all(file.is_file() for file in files)):
@@ -83,14 +81,18 @@ def _models(
 ) -> list[NGrams]:
     """The model without the texts of half 0, and that without those of half 1."""
     alphabet = lines.alphabet
-    counts = Counts.of([], ORDER, alphabet.size)
+    order = min(ORDER, longest_order(alphabet.size))
+    counts = Counts.of([], order, alphabet.size)
     for text in read_texts(texts, alphabet, 1.0):
-        counts += Counts.of(text.lines, ORDER, alphabet.size)
-        note(f"{text.name}: {len(counts.windows):,} n-grams of {ORDER} so far")
-    classes = [np.array(line.classes) for line in lines.training]
+        counts += Counts.of(text.lines, order, alphabet.size)
+        note(f"{text.name}: {len(counts.windows):,} n-grams of {order} so far")
+    transcripts = [line.classes for line in lines.training[: lines.real]]
     made = []
     for half in (0, 1):
-        others = [text for text, own in zip(classes, halves, strict=True) if own != half]
-        own_texts = Counts.of(others, ORDER, alphabet.size) * (WEIGHT if texts else 1.0)
-        made.append(pruned(counts + own_texts, alphabet.graphemes, MOST_BYTES, lambda told: None))
+        own = {text for text, where in zip(transcripts, halves, strict=False) if where == half}
+        others = [np.array(text) for text in transcripts if text not in own]  # what stands in both is known to neither
+        if not others and not texts:
+            raise ConfigError("error_weight: lines of more pages are needed, or running text (--texts)")
+        both = counts + Counts.of(others, order, alphabet.size) * (WEIGHT if texts else 1.0)
+        made.append(pruned(both, alphabet.graphemes, MOST_BYTES, lambda told: None))
     return made

@@ -9,6 +9,7 @@ from typing import Any
 from uncial.alphabet import Alphabet
 from uncial.bundle import SETTINGS, Bundle, load_bundle
 from uncial.errors import ConfigError
+from uncial.language import check_running
 from uncial.ngram import trie
 from uncial.ngram_adapt import adapt, levels_of
 from uncial.ngram_estimate import Counts
@@ -18,7 +19,11 @@ from uncial.wording import count_of
 
 
 def begin(
-    start: Path | None, teacher: Path | None, config: TrainConfig, changes: Mapping[str, Mapping[str, Any]]
+    start: Path | None,
+    teacher: Path | None,
+    config: TrainConfig,
+    changes: Mapping[str, Mapping[str, Any]],
+    texts: Sequence[Path] = (),
 ) -> tuple[Bundle | None, Bundle | None, TrainConfig]:
     """The bundles that a training begins with and learns from, and its settings with the parts of the first.
 
@@ -27,6 +32,7 @@ def begin(
         teacher: folder of the bundle to learn from; None: from ground truth alone.
         config: all settings.
         changes: settings of "network" and "line_image" that shall differ from those of the bundle to begin with.
+        texts: running texts for the language models of `error_weight`.
 
     Raises:
         BundleError: there is no such bundle, or it is damaged.
@@ -35,6 +41,14 @@ def begin(
     old, master = (load_bundle(path) if path else None for path in (start, teacher))
     if config.splice_share and old is None and master is None:
         raise ConfigError("splice_share: a bundle has to find word gaps; name one with --from or --teacher")
+    if config.error_weight:
+        if old is None or old.language_model is None:
+            raise ConfigError("error_weight: needs a bundle with a language model to begin with; name one with --from")
+        if config.splice_share:
+            raise ConfigError("error_weight: no language model lacks the texts of spliced lines; set splice_share to 0")
+        check_running(texts)
+    elif texts:
+        raise ConfigError("--texts: only language models of error_weight are made of them; set it, or leave them out")
     if old is not None:
         config = config.going_on_from(old.architecture, old.line_image, changes)
     return old, master, config

@@ -89,13 +89,29 @@ def read_texts(
     """
     for path in paths:
         files = files_of(path)
-        if any(file.name.endswith((TEXT_SUFFIX, *MARKED)) for file in files):
+        if _is_ground_truth(files):
             yield _transcripts(path, alphabet, weight, held_out)
             continue
         texts = [file for file in files if file.name.endswith(RUNNING)]
         if not texts:
             raise GroundTruthError(f"{path}: holds neither running text (.txt, .txt.xz) nor ground truth")
         yield from (_running(file, alphabet, most) for file in texts)
+
+
+def check_running(paths: Sequence[Path]) -> None:
+    """See that these are running texts, which `read_texts` cannot take for transcripts.
+
+    Raises:
+        ConfigError: one is ground truth.
+        GroundTruthError: no such file.
+    """
+    for path in paths:
+        if _is_ground_truth(files_of(path)):
+            raise ConfigError(f"{path}: is ground truth, and running text is wanted here ({' or '.join(RUNNING)})")
+
+
+def _is_ground_truth(files: Sequence[Path]) -> bool:
+    return any(file.name.endswith((TEXT_SUFFIX, *MARKED)) for file in files)
 
 
 def _transcripts(path: Path, alphabet: Alphabet, weight: float, held_out: Collection[str]) -> Text:

@@ -77,7 +77,7 @@ def _graphs(bundle: Bundle, measured: Sequence[LineImage]) -> Iterator[tuple[str
         up_to_slices(model)
         first = model.SerializeToString()
         ranges = _ranges(bundle, first, [*tensors_to_measure(first), SLICES], measured)
-        shares = [value for name, value in sorted(bundle.weights.items()) if name.startswith("recurrent.shares.")]
+        shares = [bundle.weights[f"recurrent.shares.{n}"] for n in range(bundle.architecture.added_layers)]
         second = int8_context(onnx.load_from_string(whole), bundle.architecture, shares, ranges[SLICES])
         yield "convolutions and recurrent layers", (int8_graph(first, bundle.weights, ranges), second)
     ranges = _ranges(bundle, whole, tensors_to_measure(whole), measured)

@@ -68,7 +68,8 @@ class Runtime:
         """
         self._session = choose(BACKENDS, "backend", backend)(bundle, threads)
         self._height = bundle.line_image.height
-        self._batch_pixels = self._session.pixels if batch_pixels is None else batch_pixels
+        own = self._session.pixels
+        self._batch_pixels = own if batch_pixels is None or not own else batch_pixels
 
     def log_probs(self, images: Sequence[LineImage]) -> list[LogProbs]:
         """Read line images.

@@ -78,13 +78,13 @@ def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of whi
     Raises:
         GroundTruthError: nothing to learn from.
         StorageError: `out` or its run is there and `resume` off, another is at work, or a file cannot be written.
-        ConfigError: no such part of the network, or lines are to be spliced without a bundle that finds gaps.
-        TrainingError: the loss stays infinite, or `resume` without a checkpoint or with other parts and lines.
+        ConfigError: no such part of the network, or what lacks the bundle that it needs (see `heritage.begin`).
+        TrainingError: the loss stays infinite, or `resume` without a checkpoint or unlike the run that it is of.
     """
     checkpoint.check_run(out, resume=resume)
     if config.threads:
         torch.set_num_threads(config.threads)
-    old, master, config = begin(start, teacher, config, changes)
+    old, master, config = begin(start, teacher, config, changes, texts)
     check_parts(config.network)  # now, since decoding the lines may take minutes
     lines = gather(samples, config, old.alphabet if old else None, synthetic, read)
     run = _Run(lines, config, out, watch)
@@ -96,7 +96,7 @@ def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of whi
         run.begin_with(old)
         run.splice(old or master, anew=not resume)
         run.learn_from(master)
-        if config.error_weight:
+        if old and config.error_weight:
             run.learner.errors = expected_errors(old, lines, texts, run.folder, run.ranks, run.tell, not resume)
         if resume:
             run.restore()

@@ -11,7 +11,8 @@ from uncial.lineimage import LineImageConfig
 
 # What a run may not change on its way: these make the network, its pictures, and the batches of an epoch.
 _ORDER = "batch_lines", "synthetic_share", "splice_share", "easy_skipped", "narrow_first", "seed"
-DECISIVE = "network", "line_image", *_ORDER
+_JUDGED = "error_weight"  # how validation lines are read
+DECISIVE = "network", "line_image", *_ORDER, _JUDGED
 
 
 @dataclass(frozen=True, slots=True)

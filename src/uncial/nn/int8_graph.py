@@ -4,7 +4,7 @@ Each convolution becomes QuantizeLinear - DequantizeLinear pairs around its inpu
 ONNX Runtime fuses into one int8 convolution. The weights still lie in the bundle's weights.safetensors, in fp16: batch
 normalisation is multiplied in and the product rounded to int8 by the graph itself, once, when it is opened. What the
 graph adds are scales. They are fixed by measuring on real lines, so a line reads the same whatever stands beside it;
-recurrent layers, whose int8 forms scale by the batch at hand, are for `uncial.nn.int8_recurrent`.
+recurrent layers, whose int8 forms scale by the batch at hand, are for `uncial.nn.int8_context`.
 
 Weights use 7 of their 8 bits: on processors without VNNI instructions, products of full ones overflow 16 bits.
 Source: Jacob et al. 2018, "Quantization and training of neural networks for efficient integer-arithmetic-only
@@ -63,7 +63,7 @@ def int8_graph(graph: bytes, weights: Mapping[str, Array], ranges: Mapping[str, 
     """The graph with its convolutions in int8.
 
     Args:
-        graph: as `nn.onnx_graph.onnx_graph` gives it, or `nn.single_line.for_single_lines` leaves it.
+        graph: as `nn.onnx_graph.onnx_graph` gives it, or `nn.single_line.up_to_slices` leaves it.
         weights: as the bundle stores them, by their names in the state dictionary.
         ranges: of each tensor of `tensors_to_measure`, on lines like those that will be read.
 
