@@ -23,6 +23,7 @@ MOST_INK = 0.5  # share of pixels that ink may cover
 DARKEST, LIGHTEST = 0.005, 0.95  # shares of pixels: darker than full ink, darker than the lightest paper
 MIDDLE = 128  # gray level; what lies below it beside much pure white is ink
 LEAST_CONTRAST = 32  # gray levels from paper to full ink; keeps the grain of blank paper from turning into ink
+GRAIN = 2.0  # the grain of paper reaches so many times as far to the dark end as to the light one, ink farther
 
 Place = TypeVar("Place", float, NDArray[np.float64])
 
@@ -115,7 +116,7 @@ def paper_and_contrast(image: Gray) -> tuple[int, int]:
     Paper is the median level of all pixels that are not pure white, so that margins and masks do not count; the darkest
     ink is the level that one pixel in 200 of them reaches. Where paper itself is pure white, what is left is ink alone:
     few pixels, dark or fading into white at their edges, whereas paper is a heap of pixels at the light end. Then paper
-    is pure white.
+    is pure white. Where there is nothing but the grain of paper, full ink is as far away as can be, and so none.
     """
     counts = cv2.calcHist([image], [0], None, [256], [0, 256]).ravel().astype(np.int64)
     counts[PAPER] = 0
@@ -126,6 +127,8 @@ def paper_and_contrast(image: Gray) -> tuple[int, int]:
     fading = to_light > (min(to_dark / 3, LEAST_CONTRAST) if few else to_dark) and light - dark >= LEAST_CONTRAST
     if fading or (few and light < MIDDLE) or counts.sum() < LEAST_GRAY * image.size:
         paper = PAPER
+    if to_dark < min(LEAST_CONTRAST, GRAIN * to_light):  # blank: of 5,214 real lines none is like that
+        return paper, PAPER
     return paper, max(paper - dark, LEAST_CONTRAST)
 
 
