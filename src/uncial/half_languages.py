@@ -17,16 +17,16 @@ from uncial.bundle import Bundle
 from uncial.config import from_dict
 from uncial.decoders import BeamConfig
 from uncial.errors import ConfigError
-from uncial.language import pruned, read_texts
+from uncial.language import pruned, read_texts, usual_order
 from uncial.ngram import NGrams
-from uncial.ngram_estimate import Counts, longest_order
+from uncial.ngram_estimate import Counts
 from uncial.ngram_file import load_ngrams, to_bytes
 from uncial.nn.batches import TrainingLine
 from uncial.nn.expected_errors import ExpectedErrors
 from uncial.nn.parallel import Ranks
 from uncial.training_lines import TrainingLines
 
-ORDER, MOST_BYTES, WEIGHT = 7, 8_000_000, 5.0  # as `uncial lm` makes them
+MOST_BYTES, WEIGHT = 8_000_000, 5.0  # as `uncial lm` makes them
 WIDTH = 8  # of the beam: a training searches for each line in each epoch
 
 
@@ -81,7 +81,7 @@ def _models(
 ) -> list[NGrams]:
     """The model without the texts of half 0, and that without those of half 1."""
     alphabet = lines.alphabet
-    order = min(ORDER, longest_order(alphabet.size))
+    order = usual_order(alphabet.size)
     counts = Counts.of([], order, alphabet.size)
     for text in read_texts(texts, alphabet, 1.0):
         counts += Counts.of(text.lines, order, alphabet.size)

@@ -15,7 +15,7 @@ import regex
 from uncial.alphabet import Alphabet
 from uncial.errors import ConfigError, GroundTruthError
 from uncial.ngram import EDGE, Ids, NGrams
-from uncial.ngram_estimate import Counts, estimate
+from uncial.ngram_estimate import Counts, estimate, longest_order
 from uncial.ngram_file import to_bytes
 from uncial.sources import read_samples, split_of, with_held_out
 from uncial.sources.files import IMAGE_SUFFIXES, TABLE, TEXT_SUFFIX, files_of, table_of, text_of
@@ -25,6 +25,7 @@ from uncial.wording import count_of
 JOINING = regex.compile(r"[^\p{GCB=Other}]")  # a character that may be part of a longer grapheme; Unicode UAX 29
 RUNNING = (".txt", ".txt.xz")
 MARKED = (*IMAGE_SUFFIXES, ".zip", ".parquet", ".xml")  # a folder that holds one of these is ground truth
+ORDER = 7  # graphemes of the longest n-gram, where nobody says otherwise
 LENGTHS = (22, 82)  # graphemes of a line
 BROKEN, HYPHENATED = 0.08, 0.5  # lines that end amid a word, and how many of these with a hyphen; some hands write none
 HELD_OUT = 50  # one of so many paragraphs
@@ -227,6 +228,11 @@ def learn(
         raise GroundTruthError("the texts hold no line to learn from; name others")
     model = pruned(counts, alphabet.graphemes, most_bytes, note)
     return model, tuple(Learned(t.name, lines, perplexity(model, t.held_out), t.notes) for lines, t in read)
+
+
+def usual_order(size: int) -> int:
+    """`ORDER`, or the longest that an alphabet of so many classes allows."""
+    return min(ORDER, longest_order(size))
 
 
 def pruned(counts: Counts, graphemes: tuple[str, ...], most_bytes: int, note: Note) -> NGrams:

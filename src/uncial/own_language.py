@@ -8,13 +8,12 @@ import numpy as np
 from uncial.bundle import Bundle, add_decoding, add_language_model
 from uncial.decoders import BeamConfig
 from uncial.errors import ConfigError
-from uncial.language import pruned
-from uncial.ngram_estimate import Counts, longest_order
+from uncial.language import pruned, usual_order
+from uncial.ngram_estimate import Counts
 from uncial.ngram_file import to_bytes
 from uncial.runtime import LineImage, Runtime
 from uncial.tune import told, tried, weigh
 
-ORDER = 7  # graphemes of the longest n-gram, as in `uncial lm`
 LEAST_JUDGED = 20  # lines; fewer do not tell whether it pays
 LEAST_TUNED = 60  # lines; fewer do not tell one weight from another, so that the usual ones are taken
 LEAST_GAIN = 0.98  # times the errors of the best path; a search that does not pay is not made
@@ -39,7 +38,7 @@ def give_language(
     """
     if len(judged) < LEAST_JUDGED:
         return f"too few lines to choose by ({len(judged)}) to tell if a language model pays: the bundle has none"
-    order = min(ORDER, longest_order(bundle.alphabet.size))
+    order = usual_order(bundle.alphabet.size)
     counts = Counts.of([np.array(text) for text in texts], order, bundle.alphabet.size)
     try:
         model = pruned(counts, bundle.alphabet.graphemes, most_bytes, lambda note: None)

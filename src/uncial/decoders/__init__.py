@@ -5,7 +5,7 @@ from uncial.decoders.beam import BeamConfig, Hypothesis, beam_search, bonuses
 from uncial.decoders.best_path import best_path
 from uncial.decoders.reading import DECODERS, Decoded, Decoder, beam_readings
 from uncial.decoders.rescore import text_log_probs
-from uncial.decoders.risk import SURE, fewest_errors_first
+from uncial.decoders.risk import SURE, fewest_errors_first, shares_of
 from uncial.decoders.spans import DecodedSpan, peak_posteriors
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "bonuses",
     "fewest_errors_first",
     "peak_posteriors",
+    "shares_of",
     "steps_needed",
     "text_log_probs",
 ]

@@ -9,10 +9,17 @@ Source: Goel and Byrne 2000, "Minimum Bayes-risk automatic speech recognition".
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from uncial.decoders.beam import Hypothesis
 
 SURE = 1.5  # scores tell readings apart too surely by this factor; see docs/experiments.md
+
+
+def shares_of(readings: Sequence[Hypothesis]) -> NDArray[np.float64]:
+    """(n,) how likely readings of a line are beside the likeliest, which has 1."""
+    scores = np.array([reading.score for reading in readings])
+    return np.exp((scores - scores.max()) / SURE)  # type: ignore[no-any-return]
 
 
 def fewest_errors_first(readings: Sequence[Hypothesis]) -> list[Hypothesis]:
@@ -26,9 +33,7 @@ def fewest_errors_first(readings: Sequence[Hypothesis]) -> list[Hypothesis]:
     from rapidfuzz.distance import Levenshtein
     from rapidfuzz.process import cdist
 
-    scores = np.array([reading.score for reading in readings])
-    shares = np.exp((scores - scores.max()) / SURE)
     texts = [reading.classes for reading in readings]
-    errors = cdist(texts, texts, scorer=Levenshtein.distance) @ shares
+    errors = cdist(texts, texts, scorer=Levenshtein.distance) @ shares_of(readings)
     first = int(np.argmin(errors))
     return [readings[first], *readings[:first], *readings[first + 1 :]]

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from uncial.alphabet import BLANK
-from uncial.decoders import SURE, BeamConfig, Hypothesis, beam_readings, beam_search
+from uncial.decoders import SURE, BeamConfig, Hypothesis, beam_readings, beam_search, shares_of
 from uncial.ngram import NGrams
 from uncial.nn.batches import Batch
 
@@ -95,6 +95,5 @@ class ExpectedErrors:
 
 def _likely(readings: Sequence[Hypothesis]) -> list[Hypothesis]:
     """The readings with a share that is worth the while."""
-    scores = np.array([reading.score for reading in readings])
-    shares = np.exp((scores - scores.max()) / SURE)
+    shares = shares_of(readings)
     return [reading for reading, share in zip(readings, shares / shares.sum(), strict=True) if share > LEAST]
