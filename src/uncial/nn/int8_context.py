@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from uncial.architecture import CRNNConfig
-from uncial.nn.int8_graph import GREATEST, PREFIX, Range
+from uncial.nn.int8_graph import GREATEST, PREFIX, Range, levels
 from uncial.nn.single_line import SLICES
 
 LENGTHS, LOG_PROBS = "lengths", "log_probs"
@@ -54,7 +54,7 @@ def int8_context(model: ModelProto, config: CRNNConfig, shares: Sequence[NDArray
         x = graph.node("Add", [x, part], f"added.{number}")
         high += float(np.abs(share).max())
         low = -high
-    return graph.with_head(x)
+    return graph.with_head(x, (low, high))
 
 
 class _Graph:
@@ -123,24 +123,32 @@ class _Graph:
         """A matrix (4H, F) with the guards' rows and columns: (1, columns, rows) int8, and (1, rows) scales."""
         matrix = self.node("Pad", [name, self.tensor("guards.pad", [0, 0, 1, _GUARDS])], f"{name}.padded")
         matrix = self.node("Gather", [matrix, self.tensor("rows", self.rows)], f"{name}.rows")
+        zeros, first = np.zeros(4 * self.size, np.int8), self.tensor("0", [0])
+        self.tensor("rounding.zeros", zeros[None])
+        made = self.by_rows(matrix, name, self.tensor("rounding.zero", zeros))
+        return tuple(self.node("Unsqueeze", [n, first], f"{n}.alone") for n in made)  # type: ignore[return-value]
+
+    def by_rows(self, matrix: str, name: str, zeros: str) -> tuple[str, str]:
+        """A matrix (rows, columns), each row by its own scale: (columns, rows) int8, and (rows,) scales."""
         greatest = self.node("ReduceMax", [self.node("Abs", [matrix], f"{name}.size")], f"{name}.greatest", axes=[1])
         above = self.node("Max", [greatest, self.tensor("smallest", np.float32(_SMALLEST))], f"{name}.above")
         column = self.node("Div", [above, self.tensor("levels", np.float32(GREATEST))], f"{name}.column")
-        first, zeros = self.tensor("0", [0]), np.zeros(4 * self.size, np.int8)
         scale = self.node("Squeeze", [column, self.tensor("1", [1])], f"{name}.scale")
-        inputs = [matrix, scale, self.tensor("rounding.zero", zeros)]
-        self.tensor("rounding.zeros", zeros[None])
-        matrix = self.node("QuantizeLinear", inputs, f"{name}.rounded", axis=0)
-        matrix = self.node("Transpose", [matrix], f"{name}.turned", perm=[1, 0])
-        return tuple(self.node("Unsqueeze", [n, first], f"{n}.alone") for n in (matrix, scale))  # type: ignore[return-value]
+        matrix = self.node("QuantizeLinear", [matrix, scale, zeros], f"{name}.rounded", axis=0)
+        return self.node("Transpose", [matrix], f"{name}.turned", perm=[1, 0]), scale
 
-    def with_head(self, x: str) -> bytes:
-        """The whole model: (S, N, F) -> log-probabilities of each time step."""
-        matrix = self.node("Transpose", [self.weight("head.weight")], "head.turned", perm=[1, 0])
-        made = self.node("MatMul", [x, matrix], "head.product")
-        made = self.node("Add", [made, self.weight("head.bias")], "head.steps")
-        made = self.node("Transpose", [made], "head.lines", perm=[1, 0, 2])
+    def with_head(self, x: str, extent: Range) -> bytes:
+        """The whole model: (S, N, F) of an extent -> log-probabilities of each time step."""
+        weight, bias = self.weight("head.weight"), self.weight("head.bias")
         outputs = next(t.dims[0] for t in self.tensors.values() if t.name.startswith(f"{PREFIX}head.bias"))
+        zeros = self.tensor("head.zeros", np.zeros(outputs, np.int8))
+        matrix, scales = self.by_rows(weight, "head", zeros)
+        scale, zero = levels(extent)
+        grid = [self.tensor("head.input.scale", scale), self.tensor("head.input.zero", zero)]
+        x = self.node("QuantizeLinear", [x, *grid], "head.input")
+        inputs = [x, matrix, grid[0], scales, grid[1], zeros, bias]
+        made = self.node("MatMulIntegerToFloat", inputs, "head.steps", domain=_DOMAIN)
+        made = self.node("Transpose", [made], "head.lines", perm=[1, 0, 2])
         shape = self.tensor("classes", [0, -1, outputs // self.config.steps_per_slice])  # 0: as many as there are
         made = self.node("Reshape", [made, shape], "logits")
         self.node("LogSoftmax", [made], LOG_PROBS, axis=2)

@@ -13,11 +13,15 @@ inference".
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from onnx import ModelProto, NodeProto, helper, numpy_helper
+
+from uncial.nn.pixel_cells import pixel_cells
+from uncial.nn.single_line import IMAGES, SLICES
 
 PREFIX = "network."  # before the names of the state dictionary, in the graph
 GREATEST = 63  # of a weight in int8
@@ -65,12 +69,16 @@ def int8_graph(graph: bytes, weights: Mapping[str, Array], ranges: Mapping[str, 
     Args:
         graph: as `nn.onnx_graph.onnx_graph` gives it, or `nn.single_line.up_to_slices` leaves it.
         weights: as the bundle stores them, by their names in the state dictionary.
-        ranges: of each tensor of `tensors_to_measure`, on lines like those that will be read.
+        ranges: of each tensor of `tensors_to_measure`, on lines like those that will be read. With that of the slices
+            the maxima of columns, which they are, are taken in int8, too.
 
     Returns:
         A serialised ONNX model, to be stored beside the same weights.
     """
     model = onnx.load_from_string(graph)
+    if SLICES in ranges:
+        _pool_columns(model, ranges[SLICES])
+    height = next(value for value in model.graph.input if value.name == IMAGES).type.tensor_type.shape.dim[2].dim_value
     found = {one.conv.name: one for one in _convolutions(model)}
     gone = {part.name for one in found.values() for part in (one.norm, one.relu) if part is not None}
     nodes: list[NodeProto] = []
@@ -78,7 +86,7 @@ def int8_graph(graph: bytes, weights: Mapping[str, Array], ranges: Mapping[str, 
     rounded: dict[str, str] = {}  # what more than one convolution reads is rounded once
     for node in model.graph.node:
         if node.name in found:
-            parts = _Parts(found[node.name], weights, ranges)
+            parts = _Parts(found[node.name], weights, ranges, height)
             nodes += parts.nodes(rounded)
             tensors += [numpy_helper.from_array(value, name) for name, value in parts.tensors.items()]
         elif node.name not in gone:
@@ -92,17 +100,20 @@ def int8_graph(graph: bytes, weights: Mapping[str, Array], ranges: Mapping[str, 
 class _Parts:
     """The nodes and tensors of one int8 convolution."""
 
-    def __init__(self, one: _Convolution, weights: Mapping[str, Array], ranges: Mapping[str, Range]) -> None:
+    def __init__(
+        self, one: _Convolution, weights: Mapping[str, Array], ranges: Mapping[str, Range], height: int
+    ) -> None:
         self.one = one
-        name = one.conv.input[1]
-        filters = weights[name.removeprefix(PREFIX)]
+        self.name = one.conv.input[1]
+        filters = weights[self.name.removeprefix(PREFIX)]
+        self.cells = pixel_cells(one.conv, filters.shape[1], height)
         self.factor, self.bias = _affine(one, weights, len(filters))
         folded = filters * self.factor[:, None, None, None]
         greatest = np.abs(folded).reshape(len(folded), -1).max(axis=1)
         self.weight_scale = (np.maximum(greatest, 1e-8) / GREATEST).astype(np.float32)
-        self.input_scale, self.input_zero = _grid(ranges[one.input])
-        self.output_scale, self.output_zero = _grid(ranges[one.output])
-        self.name = name
+        self.input_scale, self.input_zero = levels(ranges[one.input])
+        self.output_scale, self.output_zero = levels(ranges[one.output])
+        self.made: list[NodeProto] = []
         self.tensors: dict[str, NDArray[np.generic]] = {}
 
     def nodes(self, rounded: dict[str, str]) -> list[NodeProto]:
@@ -114,53 +125,94 @@ class _Parts:
         one, name = self.one, self.name
         bias_scale = self.weight_scale * self.input_scale
         zeros = np.zeros(len(self.factor))
-        made = []
         if one.input not in rounded:
-            rounded[one.input] = f"{name}.input"
-            made = self._pair(one.input, f"{name}.input", self.input_scale, self.input_zero)
-        made += [
-            helper.make_node("Mul", [name, self._tensor("factor", self.factor[:, None, None, None])], [f"{name}.norm"]),
-            *self._pair(f"{name}.norm", f"{name}.weights", self.weight_scale, zeros.astype(np.int8), axis=0),
-        ]
-        self._tensor("bias.int32", np.rint(self.bias / bias_scale).astype(np.int32))
-        scale, zero = self._tensor("bias.scale", bias_scale), self._tensor("bias.zero", zeros.astype(np.int32))
-        made.append(helper.make_node("DequantizeLinear", [f"{name}.bias.int32", scale, zero], [f"{name}.bias"], axis=0))
+            self.grid("input", self.input_scale, self.input_zero)
+            x = self.round(one.input, "input")
+            if self.cells:
+                x = self.cells.image(x, f"{name}.input.zero", self.make, self.keep)
+            rounded[one.input] = self.back(x, "input", f"{name}.input")
+        x = self.make("Mul", [name, self.keep("factor", self.factor[:, None, None, None])], "norm")
+        if self.cells:
+            x = self.cells.filters(x, self.make, self.keep)
+        self.grid("weights", self.weight_scale, zeros.astype(np.int8))
+        self.back(self.round(x, "weights", axis=0), "weights", f"{name}.weights", axis=0)
+        self.grid("bias", bias_scale, zeros.astype(np.int32))
+        self.back(self.keep("bias.int32", np.rint(self.bias / bias_scale).astype(np.int32)), "bias", f"{name}.bias", 0)
+        self.made.append(self.convolution([rounded[one.input], f"{name}.weights", f"{name}.bias"], f"{name}.conv"))
+        x = f"{name}.conv"
+        if one.relu is not None:
+            x = self.make("Relu", [x], "relu")
+        self.grid("output", self.output_scale, self.output_zero)
+        self.back(self.round(x, "output"), "output", one.output)
+        return self.made
+
+    def convolution(self, inputs: list[str], output: str) -> NodeProto:
+        if self.cells:
+            return self.cells.convolution(inputs, output)
         conv = NodeProto()
-        conv.CopyFrom(one.conv)
+        conv.CopyFrom(self.one.conv)
         conv.ClearField("input")
         conv.ClearField("output")
-        conv.input.extend([rounded[one.input], f"{name}.weights", f"{name}.bias"])
-        conv.output.append(f"{name}.conv")
-        made.append(conv)
-        if one.relu is not None:
-            made.append(helper.make_node("Relu", [f"{name}.conv"], [f"{name}.relu"]))
-        last = str(made[-1].output[0])
-        return [*made, *self._pair(last, one.output, self.output_scale, self.output_zero, "output")]
+        conv.input.extend(inputs)
+        conv.output.append(output)
+        return conv
 
-    def _pair(  # noqa: PLR0913, PLR0917 - a pair of nodes has these
-        self,
-        source: str,
-        target: str,
-        scale: NDArray[np.generic],
-        zero: NDArray[np.generic],
-        kind: str = "",
-        axis: int | None = None,
-    ) -> list[NodeProto]:
-        kind = kind or target.removeprefix(f"{self.name}.")
-        grid = [self._tensor(f"{kind}.scale", scale), self._tensor(f"{kind}.zero", zero)]
-        middle = f"{self.name}.{kind}.int8"
-        made = [
-            helper.make_node("QuantizeLinear", [source, *grid], [middle]),
-            helper.make_node("DequantizeLinear", [middle, *grid], [target]),
-        ]
-        if axis is not None:
-            for node in made:
-                node.attribute.append(helper.make_attribute("axis", axis))
-        return made
+    def make(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
+        """Add a node; its output, named after the convolution."""
+        self.made.append(helper.make_node(kind, inputs, [f"{self.name}.{output}"], **attributes))
+        return f"{self.name}.{output}"
 
-    def _tensor(self, kind: str, value: NDArray[np.generic]) -> str:
-        self.tensors[f"{self.name}.{kind}"] = value
+    def keep(self, kind: str, value: ArrayLike) -> str:
+        """Add a tensor, named after the convolution."""
+        self.tensors[f"{self.name}.{kind}"] = np.asarray(value)
         return f"{self.name}.{kind}"
+
+    def grid(self, kind: str, scale: ArrayLike, zero: ArrayLike) -> None:
+        self.keep(f"{kind}.scale", scale)
+        self.keep(f"{kind}.zero", zero)
+
+    def round(self, source: str, kind: str, **attributes: Any) -> str:
+        scale, zero = (f"{self.name}.{kind}.{n}" for n in ("scale", "zero"))
+        return self.make("QuantizeLinear", [source, scale, zero], f"{kind}.int8", **attributes)
+
+    def back(self, source: str, kind: str, target: str, axis: int | None = None) -> str:
+        inputs = [source, *(f"{self.name}.{kind}.{n}" for n in ("scale", "zero"))]
+        self.made.append(helper.make_node("DequantizeLinear", inputs, [target], axis=axis))
+        return target
+
+
+def _pool_columns(model: ModelProto, extent: Range) -> None:
+    """Put pooling in int8, which is quick, in the place of the maxima of columns, in place.
+
+    What is beyond the range of the slices is cut off, as it is by what reads them.
+    """
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    rows = {value.name: value.type.tensor_type.shape.dim[2].dim_value for value in graph.value_info if _is_map(value)}
+    nodes = []
+    for node in model.graph.node:
+        if node.op_type != "ReduceMax" or not rows.get(node.input[0]):
+            nodes.append(node)
+            continue
+        grid = ["columns.scale", "columns.zero"]
+        tensors = zip((*levels(extent), np.array([2])), (*grid, "columns.axis"), strict=True)
+        model.graph.initializer.extend(numpy_helper.from_array(value, name) for value, name in tensors)
+        last = node.input[0]
+        for kind, inputs, output, about in (
+            ("QuantizeLinear", grid, "columns.all", {}),
+            ("DequantizeLinear", grid, "columns.back", {}),
+            ("MaxPool", [], "columns.greatest", {"kernel_shape": [rows[node.input[0]], 1]}),
+            ("QuantizeLinear", grid, "columns.int8", {}),
+            ("DequantizeLinear", grid, "columns.greatest.back", {}),
+            ("Squeeze", ["columns.axis"], node.output[0], {}),
+        ):
+            nodes.append(helper.make_node(kind, [last, *inputs], [output], **about))  # type: ignore[arg-type]
+            last = output
+    model.graph.ClearField("node")
+    model.graph.node.extend(nodes)
+
+
+def _is_map(value: onnx.ValueInfoProto) -> bool:
+    return len(value.type.tensor_type.shape.dim) == 4  # noqa: PLR2004 - (N, C, H, W)
 
 
 def _affine(one: _Convolution, weights: Mapping[str, Array], channels: int) -> tuple[Array, Array]:
@@ -176,7 +228,7 @@ def _affine(one: _Convolution, weights: Mapping[str, Array], channels: int) -> t
     return factor, bias
 
 
-def _grid(extent: Range) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+def levels(extent: Range) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Scale and zero of the uint8 levels that span a range; 0 itself is always a level."""
     low, high = min(extent[0], 0.0), max(extent[1], 0.0)
     scale = max(high - low, 1e-8) / LEVELS
