@@ -52,8 +52,8 @@ def _opened(bundle: Bundle, graph: bytes) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(str(bundle.path / "tried.onnx"), options, providers=["CPUExecutionProvider"])
 
 
-def _context(config: CRNNConfig, path: Path) -> tuple[CRNN, onnxruntime.InferenceSession]:
-    network = _network(config)
+def _context(config: CRNNConfig, path: Path, network: CRNN | None = None) -> tuple[CRNN, onnxruntime.InferenceSession]:
+    network = network or _network(config)
     bundle = _bundle(network, path)
     shares = [share.detach().numpy() for share in network.recurrent.shares]
     whole = onnx.load(str(bundle.graph), load_external_data=False)
@@ -126,3 +126,24 @@ def test_what_lies_beyond_the_extent_counts_as_its_end(tmp_path: Path) -> None:
     _, session = _context(SMALL, tmp_path / "b")
     beyond = np.full((5, 8), 50.0, np.float32)
     np.testing.assert_array_equal(*(_read(session, [x], 2)[0] for x in (beyond, np.minimum(beyond, EXTENT[1]))))
+
+
+def test_sums_of_states_are_not_cut_off_before_the_head(tmp_path: Path) -> None:
+    network = _network(KINDS[2])
+    with torch.no_grad():
+        network.head.weight.div_(20.0)
+        for name, weight in network.recurrent.named_parameters():
+            if "bias_ih" in name:
+                weight.fill_(3.0)  # gates stand open, so all states come near 1
+        for share in network.recurrent.shares:
+            share.fill_(1.0)
+    network, session = _context(KINDS[2], tmp_path / "b", network)
+    line = torch.from_numpy(_slices(1, 8, (30,))[0])[None]
+    lengths = torch.tensor([30])
+    with torch.inference_mode():
+        context = network.context(line, lengths)
+        assert context.min() > 1.5
+        expected = network.logits(context).softmax(2)[0].numpy()
+        cut_off = network.logits(context.clamp(max=1.0)).softmax(2)[0].numpy()
+    found = np.exp(_read(session, [line[0].numpy()], KINDS[2].steps_per_slice)[0])
+    assert np.abs(found - expected).max() < 0.25 * np.abs(cut_off - expected).max()

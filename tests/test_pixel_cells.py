@@ -21,7 +21,7 @@ def _conv(kernel: tuple[int, int], strides: tuple[int, int], pads: tuple[int, in
 
 def _session(conv: NodeProto, filters: np.ndarray) -> onnxruntime.InferenceSession:
     """A graph of the convolution as one of cells."""
-    cells = pixel_cells(conv, 1, HEIGHT)
+    cells = pixel_cells(conv, HEIGHT)
     assert cells is not None
     nodes: list[NodeProto] = []
     tensors = [numpy_helper.from_array(filters, "w"), numpy_helper.from_array(np.float32(0), "zero")]
@@ -67,6 +67,6 @@ def test_the_results_are_those_of_the_convolution(
 
 
 def test_other_convolutions_stay_as_they_are() -> None:
-    assert pixel_cells(_conv((3, 3), (2, 2), (1, 1)), 4, HEIGHT) is None
-    assert pixel_cells(_conv((3, 3), (1, 1), (1, 1)), 1, HEIGHT) is None
-    assert pixel_cells(_conv((3, 3), (2, 2), (1, 1), dilations=[2, 2]), 1, HEIGHT) is None
+    assert pixel_cells(_conv((3, 3), (2, 2), (1, 1)), HEIGHT) is not None
+    assert pixel_cells(_conv((3, 3), (1, 1), (1, 1)), HEIGHT) is None
+    assert pixel_cells(_conv((3, 3), (2, 2), (1, 1), dilations=[2, 2]), HEIGHT) is None

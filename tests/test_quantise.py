@@ -66,7 +66,11 @@ def test_the_convolutions_are_int8_and_the_weights_are_not_stored_again(bundle: 
     makers = {name: node.op_type for node in slices.node for name in node.output}
     assert convolutions
     assert all(makers[name] == "DequantizeLinear" for node in convolutions for name in node.input)
-    assert {"LSTM", "DynamicQuantizeLSTM"} & {node.op_type for node in context.node} == {"DynamicQuantizeLSTM"}
+    kinds, behind = ({node.op_type for node in graph.node} for graph in (slices, context))
+    assert kinds & {"MaxPool", "ReduceMax"} == {"MaxPool"}
+    assert behind & {"LSTM", "DynamicQuantizeLSTM"} == {"DynamicQuantizeLSTM"}
+    assert behind & {"MatMul", "MatMulIntegerToFloat"} == {"MatMulIntegerToFloat"}
+    assert "network.backbone.stem.conv.weight.filters.cells" in makers
     inside = sum(len(tensor.raw_data) for graph in (slices, context) for tensor in graph.initializer)
     assert inside < 0.1 * (bundle.path / "weights.safetensors").stat().st_size
 
@@ -157,11 +161,12 @@ SMALL = {"channels": (4, 8), "blocks": (2,), "strides_down": (4, 4), "strides_ac
         (CRNNConfig(backbone="shi2015", recurrent="gru", recurrent_size=8, recurrent_layers=1), "int8 convolutions,"),
         (CRNNConfig(column="stack", **SMALL), "int8 convolutions and recurrent layers,"),
         (CRNNConfig(column="sweep", bidirectional=False, **SMALL), "int8 convolutions and recurrent layers,"),
+        (CRNNConfig(**SMALL | {"channels": (1, 8)}), "int8 convolutions and recurrent layers,"),
         (CRNNConfig(recurrent="sru", **SMALL), "int8 convolutions,"),
         (CRNNConfig(recurrent="none", **SMALL), "int8 convolutions,"),
         (CRNNConfig(backbone="none", recurrent_size=8), "no convolutions"),
     ],
-    ids=["shi2015", "stack", "sweep", "sru", "no recurrent", "no backbone"],
+    ids=["shi2015", "stack", "sweep", "one channel", "sru", "no recurrent", "no backbone"],
 )
 def test_any_network_can_be_given_to_it(config: CRNNConfig, said: str, tmp_path: Path, judged: Judged) -> None:
     torch.manual_seed(0)
@@ -189,3 +194,16 @@ def test_what_chance_makes_of_few_lines_costs_no_speed_and_what_is_lost_on_many_
     many = np.tile(few, 40)
     assert not costs_little(many, 56_000)  # as large a share, eighty errors
     assert costs_little(-many, 56_000)
+
+
+def test_a_channel_of_nothing_but_its_bias_reads_as_before(bundle: Bundle, judged: Judged) -> None:
+    weights = dict(bundle.weights)
+    stem = "backbone.stem.norm"
+    weights[f"{stem}.weight"], weights[f"{stem}.bias"] = (weights[f"{stem}.{n}"].copy() for n in ("weight", "bias"))
+    weights[f"{stem}.weight"][0], weights[f"{stem}.bias"][0] = 0.0, 0.5
+    parts = (bundle.architecture, bundle.alphabet, bundle.line_image, {})
+    changed = save_bundle(bundle.path.parent / "changed", *parts, weights, bundle.graph.read_bytes())
+    images = [image for image, _ in judged]
+    quantise(changed, images, judged)
+    whole, small = (Runtime(load_bundle(changed.path), b).log_probs(images) for b in ("onnx", "onnx-int8"))
+    assert max(float(np.abs(np.exp(a) - np.exp(b)).max()) for a, b in zip(whole, small, strict=True)) < 0.1

@@ -1,7 +1,7 @@
 """Give a bundle graphs that read in int8, if that costs no accuracy.
 
-Tried in this order, and the first that reads as well as fp32 is kept: convolutions and, where there are any, LSTM
-layers in int8, in two graphs; convolutions alone.
+Tried in this order, and the first that reads as well as fp32 is kept: all in int8, in two graphs, where the recurrent
+layers are LSTM; convolutions alone.
 """
 
 import shutil

@@ -7,7 +7,8 @@ to the state of each line two units whose gates stand open, so that they grow as
 one downward. They are cut off what comes out.
 
 The matrices of weights are read once for all lines, which is what a line alone spends its time on. They are rounded by
-the graph itself, once, when it is opened: each row by its own scale, its greatest weight over `GREATEST`.
+the graph itself, once, when it is opened: each row by its own scale, its greatest weight over `GREATEST`. So are those
+of the head, whose input lies between the ends that the states of the last layer can reach.
 """
 
 from collections.abc import Sequence

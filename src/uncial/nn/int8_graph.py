@@ -1,10 +1,12 @@
 """The reading graph with convolutions in int8, about twice as fast; it, too, holds no weights of its own.
 
 Each convolution becomes QuantizeLinear - DequantizeLinear pairs around its input, its weights and its output, which
-ONNX Runtime fuses into one int8 convolution. The weights still lie in the bundle's weights.safetensors, in fp16: batch
-normalisation is multiplied in and the product rounded to int8 by the graph itself, once, when it is opened. What the
-graph adds are scales. They are fixed by measuring on real lines, so a line reads the same whatever stands beside it;
-recurrent layers, whose int8 forms scale by the batch at hand, are for `uncial.nn.int8_context`.
+ONNX Runtime fuses into one int8 convolution. That of the images reads their cells (`nn.pixel_cells`); the maximum of
+each column, where all maps have as many rows, is pooling in int8. The weights still lie in the bundle's
+weights.safetensors, in fp16: batch normalisation is multiplied in and the product rounded to int8 by the graph itself,
+once, when it is opened. What the graph adds are scales. They are fixed by measuring on real lines, so a line reads the
+same whatever stands beside it; recurrent layers, whose int8 forms scale by the batch at hand, are for
+`uncial.nn.int8_context`.
 
 Weights use 7 of their 8 bits: on processors without VNNI instructions, products of full ones overflow 16 bits.
 Source: Jacob et al. 2018, "Quantization and training of neural networks for efficient integer-arithmetic-only
@@ -26,6 +28,7 @@ from uncial.nn.single_line import IMAGES, SLICES
 PREFIX = "network."  # before the names of the state dictionary, in the graph
 GREATEST = 63  # of a weight in int8
 LEVELS = 255  # of a feature in uint8
+GREATEST_BIAS = 2**30  # in int32, with room for the sum of products
 
 Range = tuple[float, float]  # lowest and highest value of a tensor
 Array = NDArray[np.float32]
@@ -69,8 +72,8 @@ def int8_graph(graph: bytes, weights: Mapping[str, Array], ranges: Mapping[str, 
     Args:
         graph: as `nn.onnx_graph.onnx_graph` gives it, or `nn.single_line.up_to_slices` leaves it.
         weights: as the bundle stores them, by their names in the state dictionary.
-        ranges: of each tensor of `tensors_to_measure`, on lines like those that will be read. With that of the slices
-            the maxima of columns, which they are, are taken in int8, too.
+        ranges: of each tensor of `tensors_to_measure`, on lines like those that will be read; with that of the slices,
+            which are the maxima of columns, these are taken in int8, too, where the backbone is residual.
 
     Returns:
         A serialised ONNX model, to be stored beside the same weights.
@@ -106,12 +109,13 @@ class _Parts:
         self.one = one
         self.name = one.conv.input[1]
         filters = weights[self.name.removeprefix(PREFIX)]
-        self.cells = pixel_cells(one.conv, filters.shape[1], height)
+        self.cells = pixel_cells(one.conv, height) if one.input == IMAGES else None
         self.factor, self.bias = _affine(one, weights, len(filters))
         folded = filters * self.factor[:, None, None, None]
         greatest = np.abs(folded).reshape(len(folded), -1).max(axis=1)
-        self.weight_scale = (np.maximum(greatest, 1e-8) / GREATEST).astype(np.float32)
         self.input_scale, self.input_zero = levels(ranges[one.input])
+        finest = np.maximum(1e-8 / GREATEST, np.abs(self.bias) / (GREATEST_BIAS * self.input_scale))
+        self.weight_scale = np.maximum(greatest / GREATEST, finest).astype(np.float32)
         self.output_scale, self.output_zero = levels(ranges[one.output])
         self.made: list[NodeProto] = []
         self.tensors: dict[str, NDArray[np.generic]] = {}
@@ -129,19 +133,21 @@ class _Parts:
             self.grid("input", self.input_scale, self.input_zero)
             x = self.round(one.input, "input")
             if self.cells:
-                x = self.cells.image(x, f"{name}.input.zero", self.make, self.keep)
+                x = self.cells.image(x, f"{name}.input.zero", self.node, self.tensor)
             rounded[one.input] = self.back(x, "input", f"{name}.input")
-        x = self.make("Mul", [name, self.keep("factor", self.factor[:, None, None, None])], "norm")
+        x = self.node("Mul", [name, self.tensor("factor", self.factor[:, None, None, None])], "norm")
         if self.cells:
-            x = self.cells.filters(x, self.make, self.keep)
+            x = self.cells.filters(x, self.node, self.tensor)
         self.grid("weights", self.weight_scale, zeros.astype(np.int8))
         self.back(self.round(x, "weights", axis=0), "weights", f"{name}.weights", axis=0)
         self.grid("bias", bias_scale, zeros.astype(np.int32))
-        self.back(self.keep("bias.int32", np.rint(self.bias / bias_scale).astype(np.int32)), "bias", f"{name}.bias", 0)
+        self.back(
+            self.tensor("bias.int32", np.rint(self.bias / bias_scale).astype(np.int32)), "bias", f"{name}.bias", axis=0
+        )
         self.made.append(self.convolution([rounded[one.input], f"{name}.weights", f"{name}.bias"], f"{name}.conv"))
         x = f"{name}.conv"
         if one.relu is not None:
-            x = self.make("Relu", [x], "relu")
+            x = self.node("Relu", [x], "relu")
         self.grid("output", self.output_scale, self.output_zero)
         self.back(self.round(x, "output"), "output", one.output)
         return self.made
@@ -157,23 +163,23 @@ class _Parts:
         conv.output.append(output)
         return conv
 
-    def make(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
+    def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
         """Add a node; its output, named after the convolution."""
         self.made.append(helper.make_node(kind, inputs, [f"{self.name}.{output}"], **attributes))
         return f"{self.name}.{output}"
 
-    def keep(self, kind: str, value: ArrayLike) -> str:
+    def tensor(self, kind: str, value: ArrayLike) -> str:
         """Add a tensor, named after the convolution."""
         self.tensors[f"{self.name}.{kind}"] = np.asarray(value)
         return f"{self.name}.{kind}"
 
     def grid(self, kind: str, scale: ArrayLike, zero: ArrayLike) -> None:
-        self.keep(f"{kind}.scale", scale)
-        self.keep(f"{kind}.zero", zero)
+        self.tensor(f"{kind}.scale", scale)
+        self.tensor(f"{kind}.zero", zero)
 
     def round(self, source: str, kind: str, **attributes: Any) -> str:
         scale, zero = (f"{self.name}.{kind}.{n}" for n in ("scale", "zero"))
-        return self.make("QuantizeLinear", [source, scale, zero], f"{kind}.int8", **attributes)
+        return self.node("QuantizeLinear", [source, scale, zero], f"{kind}.int8", **attributes)
 
     def back(self, source: str, kind: str, target: str, axis: int | None = None) -> str:
         inputs = [source, *(f"{self.name}.{kind}.{n}" for n in ("scale", "zero"))]
@@ -188,27 +194,29 @@ def _pool_columns(model: ModelProto, extent: Range) -> None:
     """
     graph = onnx.shape_inference.infer_shapes(model).graph
     rows = {value.name: value.type.tensor_type.shape.dim[2].dim_value for value in graph.value_info if _is_map(value)}
-    nodes = []
-    for node in model.graph.node:
-        if node.op_type != "ReduceMax" or not rows.get(node.input[0]):
-            nodes.append(node)
-            continue
-        grid = ["columns.scale", "columns.zero"]
-        tensors = zip((*levels(extent), np.array([2])), (*grid, "columns.axis"), strict=True)
-        model.graph.initializer.extend(numpy_helper.from_array(value, name) for value, name in tensors)
-        last = node.input[0]
-        for kind, inputs, output, about in (
-            ("QuantizeLinear", grid, "columns.all", {}),
-            ("DequantizeLinear", grid, "columns.back", {}),
-            ("MaxPool", [], "columns.greatest", {"kernel_shape": [rows[node.input[0]], 1]}),
-            ("QuantizeLinear", grid, "columns.int8", {}),
-            ("DequantizeLinear", grid, "columns.greatest.back", {}),
-            ("Squeeze", ["columns.axis"], node.output[0], {}),
-        ):
-            nodes.append(helper.make_node(kind, [last, *inputs], [output], **about))  # type: ignore[arg-type]
-            last = output
+    nodes = list(model.graph.node)
+    found = next((n for n in nodes if n.op_type == "ReduceMax" and rows.get(n.input[0])), None)
+    if found is None:
+        return
+    scale, zero = levels(extent)
+    tensors: dict[str, NDArray[Any]] = {"columns.scale": scale, "columns.zero": zero, "columns.axis": np.array([2])}
+    model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in tensors.items())
+    grid, last, place = ["columns.scale", "columns.zero"], found.input[0], nodes.index(found)
+    steps: list[tuple[str, list[str], dict[str, Any]]] = [
+        ("QuantizeLinear", grid, {}),
+        ("DequantizeLinear", grid, {}),
+        ("MaxPool", [], {"kernel_shape": [rows[last], 1]}),
+        ("QuantizeLinear", grid, {}),
+        ("DequantizeLinear", grid, {}),
+        ("Squeeze", ["columns.axis"], {}),
+    ]
+    made = []
+    for number, (kind, inputs, about) in enumerate(steps, start=1):
+        output = found.output[0] if number == len(steps) else f"columns.{number}"
+        made.append(helper.make_node(kind, [last, *inputs], [output], **about))
+        last = output
     model.graph.ClearField("node")
-    model.graph.node.extend(nodes)
+    model.graph.node.extend([*nodes[:place], *made, *nodes[place + 1 :]])
 
 
 def _is_map(value: onnx.ValueInfoProto) -> bool:
