@@ -85,7 +85,7 @@ def test_missing_pytorch_is_answered_with_the_line_that_installs_it(
     command = [sys.executable, "-c", code, "train", str(folder), "-o", str(tmp_path / "bundle")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
     assert done.returncode == 7
-    assert 'pip install "uncial[train]"' in done.stderr
+    assert 'pip install -c constraints.txt ".[train]"' in done.stderr
     assert "Traceback" not in done.stderr
 
 

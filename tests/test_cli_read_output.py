@@ -111,6 +111,8 @@ def test_what_cannot_be_read_has_the_same_exit_code_when_the_others_are_there(
     words = ("read", "-m", tiny_bundle.path, folder, "-o", f"{tmp_path}/out/")
     assert uncial(*words).code == 3
     assert uncial(*words, "--resume").code == 3
+    (folder / "line002.png").write_bytes(b"not an image either")
+    assert uncial("read", "-m", tiny_bundle.path, folder / "line001.png", folder / "line002.png").code == 4
 
 
 def test_standard_input_is_never_passed_over(folder: Path, tiny_bundle: Bundle, tmp_path: Path) -> None:

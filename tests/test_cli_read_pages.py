@@ -9,9 +9,9 @@ import pytest
 from commands import ROOT, uncial, written_sheet
 from drawn_scans import stored
 
-from uncial.archive import Task, _as_word, read_scans
+from uncial.archive import Reading, Task, _as_word, _result, read_scans
 from uncial.bundle import Bundle
-from uncial.document import Page, Transcript
+from uncial.document import GraphemeSpan, Line, Page, Region, Transcript
 from uncial.errors import BundleError, ConfigError
 from uncial.image_file import Gray, load_image
 from uncial.layout.bundle import load_layout, save_layout
@@ -106,6 +106,31 @@ def test_the_lines_of_a_landscape_page_are_found_once(shows: str, monkeypatch: p
     (reading,) = read_scans(Recognizer.load(quality="fast"), [Scan("a/spread.png", "spread", sheet)], Task(shows=shows))
     assert isinstance(reading.outcome, Page)
     assert (reading.outcome.image, len(reading.outcome.lines) >= 6, looks) == ("spread.png", True, [sheet.shape])
+
+
+def test_a_page_that_the_model_can_hardly_read_is_told() -> None:
+    def told(*confidences: float, calibrated: bool = True) -> str:
+        spans = tuple(GraphemeSpan(letter, n, n + 1, 0.9, (), 0.0, 1.0) for n, letter in enumerate("abc"))
+        points = ((0.0, 0.0), (9.0, 0.0), (9.0, 9.0))
+        lines = tuple(
+            Line(f"l{n}", points, points, Transcript("abc", sure, spans, uncalibrated=0.9 if calibrated else None))
+            for n, sure in enumerate(confidences)
+        )
+        page = Page("a.png", 9, 9, (Region("r", points, lines),))
+        return " ".join(_result(Reading("a.png", page, Scan("a.png", "a", spread())), Task()).notes)
+
+    assert "a.png: the model can hardly read this page: its lines' mean confidence is 60%" in told(0.5, 0.7)
+    assert told(0.5, 0.9, 0.95) == told(0.5, 0.5, calibrated=False) == ""
+
+
+def test_where_results_go_is_no_folder_that_is_passed_over(page: Path, tiny_bundle: Bundle) -> None:
+    command = ("read", "-m", tiny_bundle.path, page.parent, "-o", f"{page.parent}/text/")
+    assert (uncial(*command).told, uncial(*command, "--force").told) == ("", "")
+
+
+def test_hocr_may_be_called_html(page: Path, tiny_bundle: Bundle) -> None:
+    assert uncial("read", "-m", tiny_bundle.path, page, "-o", page.with_name("letter.html")).code == 0
+    assert b"ocr_page" in page.with_name("letter.html").read_bytes()
 
 
 def test_folders_in_a_folder_are_told_and_not_looked_into(page: Path, tiny_bundle: Bundle, tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_a_missing_package_is_answered_with_the_install_line(
     tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, backend: str, extra: str
 ) -> None:
     monkeypatch.setitem(sys.modules, backend, None)  # importing it now fails as if it were not installed
-    with pytest.raises(MissingExtraError, match=rf"pip install 'uncial\[{extra}\]'"):
+    with pytest.raises(MissingExtraError, match=rf'pip install -c constraints.txt "\.\[{extra}\]"'):
         Runtime(tiny_bundle, backend)
 
 

@@ -74,7 +74,7 @@ def test_heic_without_its_extra_is_told_with_the_line_that_installs_it(monkeypat
     monkeypatch.setitem(__import__("sys").modules, "pillow_heif", None)
     (failure,) = map(failed, open_scans(b"\0\0\0\x18ftypheic" + b"\0" * 12 + b"mif1" * 40, "a.heic"))
     assert "a.heic: HEIC needs pillow-heif" in failure.reason
-    assert 'pip install "uncial[heic]"' in failure.reason
+    assert 'pip install -c constraints.txt ".[heic]"' in failure.reason
 
 
 def test_only_the_first_picture_of_an_animation_is_read() -> None:

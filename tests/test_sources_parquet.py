@@ -108,5 +108,5 @@ def test_damage_within_is_told_when_a_line_is_asked_for(tmp_path: Path, data: by
 def test_without_pyarrow_the_cure_is_told(tmp_path: Path, drawn_lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_parquet(tmp_path, drawn_lines)
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'uncial\[parquet\]'"):
+    with pytest.raises(MissingExtraError, match=r'pip install -c constraints.txt "\.\[parquet\]"'):
         read_samples([folder])

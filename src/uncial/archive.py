@@ -20,6 +20,7 @@ from uncial.recognizer import Recognizer
 from uncial.scan import STDIN, SUFFIXES, Scan, open_scans
 
 LINES_AT_ONCE = 64  # line images held in memory together; they are read sooner beside their like
+DOUBTFUL = 0.75  # mean confidence of a page whose text is no more than a guess
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +209,9 @@ def _result(reading: Reading, task: Task) -> Result:
         silent = () if outcome.text else (f"{reading.name}: no writing was found{page}",)
         return Result(reading.name, file, data, (), silent)
     notes = [] if outcome.text or outcome.failures else [f"{reading.name}: no writing was found on this page{turned}"]
+    if (sure := outcome.confidence) is not None and sure < DOUBTFUL:
+        doubt = f"the model can hardly read this page: its lines' mean confidence is {sure:.0%}"
+        notes.append(f"{reading.name}: {doubt}; compare them with the scan, or train on some of them first")
     if outcome.left_out:
         notes.append(
             f"{reading.name}: left out {outcome.left_out} pieces of lines that the picture's rim cuts off, of a facing "

@@ -1,12 +1,13 @@
 """`uncial explain`: a line image in, a page that shows why it was read so out."""
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uncial.cli_options import Force, HowWell, Model, Quality, check_place, write_whole
+from uncial.cli_options import Force, HowWell, Model, Quality, check_place, needs_extra, write_whole
 from uncial.cli_output import tell
 from uncial.errors import ImageError
 
@@ -46,11 +47,11 @@ def explain(
     """Show why a line was read as it was.
 
     The page opens from disk in any browser: filters and what they found, slices, memory, what context decides, how
-    slices become text, and the pixels that carried each letter. It needs PyTorch: pip install 'uncial[train]'.
+    slices become text, and the pixels that carried each letter. It needs PyTorch: pip install -c
+    constraints.txt ".[train]".
     """
-    from dataclasses import replace
-
-    from uncial.explain import explain as explain_line
+    with needs_extra("train", "explaining a reading", "torch"):
+        from uncial.explain import explain as explain_line
     from uncial.image_file import load_image
     from uncial.recognizer import Recognizer
 

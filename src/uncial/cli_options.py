@@ -165,9 +165,7 @@ def needs_extra(name: str, purpose: str, *packages: str) -> Iterator[None]:
         missing = (error.name or "").partition(".")[0]
         if missing not in packages:
             raise
-        raise MissingExtraError(
-            f'{purpose} needs {missing}, which is not installed; get it with: pip install "uncial[{name}]"'
-        ) from error
+        raise MissingExtraError(f"{purpose} needs {missing}, which is not installed", name) from error
 
 
 def quality_for(quality: Quality, decoder: Decoder | None) -> Quality:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 BINARY = (Format.pdf, Format.png)
 SOME_UNREAD = 3  # exit code: some of several scans could not be read
+HTML = ".html", ".htm"  # hOCR is HTML that tells places
 
 
 def read(
@@ -102,23 +103,23 @@ def read(
     """Read pages and lines, and print what is written on them.
 
     Of several lines each has its image's name and a colon before it, and each page a heading. Exit code 3: some of
-    several scans could not be read; the reasons are on standard error, and all others were read.
+    several scans could not be read; the reasons are on standard error, and all others were read. 4: none could.
     """
     from uncial.archive import Task
     from uncial.formats import FORMATS
     from uncial.together import portions, processes_for, read_all
 
-    format_, how, unread = format_for(format_, out), quality_for(quality, decoder), list[str]()
+    format_, how, unread, done = format_for(format_, out), quality_for(quality, decoder), list[str](), list[str]()
     names = names_in(images, out, force=force, resume=resume)
     task = Task(format_, shows, rotate, model, how, n_best, backend, read_words(words), cut_off, layout)
     left, kept = left_to_read(names, out, FORMATS[format_].suffix, force=force, resume=resume)
     work = portions(left)
     with closing(read_all(work, task, processes_for(work, processes))) as read_:
         first, results = ahead(counted(read_, sum(portion.scans for portion in work), drawn=out is not None), 2)
-        results = told(results, unread, names[0] if len(first) == len(names) == 1 else None, kept)
+        results = told(results, unread, done, names[0] if len(first) == len(names) == 1 else None, kept)
         put(results, format_, out, unread, names, several=len(first) > 1, force=force)
     if unread:
-        raise typer.Exit(SOME_UNREAD)
+        raise typer.Exit(SOME_UNREAD if done or left != names else ImageError.exit_code)
 
 
 def format_for(named: Format | None, out: str | None) -> Format:
@@ -132,7 +133,7 @@ def format_for(named: Format | None, out: str | None) -> Format:
     ending = "".join(Path(out).suffixes[-2:]).lower() if out and not names_folder(out) else ""
     suffixes = {name: format_.suffix for name, format_ in FORMATS.items()} | {"png": ".png"}
     longest = max((suffix for suffix in suffixes.values() if ending.endswith(suffix)), key=len, default=None)
-    meant = [name for name, suffix in suffixes.items() if suffix == longest]
+    meant = ["hocr"] if ending.endswith(HTML) else [name for name, suffix in suffixes.items() if suffix == longest]
     if named is None and len(meant) > 1:
         raise ConfigError(f"{out}: may be {', '.join(meant)}; say which with -f")
     if named is None and ending and not meant:
@@ -160,7 +161,7 @@ def names_in(images: list[str], out: str | None, *, force: bool, resume: bool) -
         check_place(Path(out), names, force=force, folder=True)
     if resume and (force or out is None or not names_folder(out)):
         raise ConfigError("--resume goes on with a folder of files; name one with -o out/, and leave out --force")
-    tell(passed_over(images))
+    tell(passed_over(images, out))
     return names
 
 
@@ -180,12 +181,15 @@ def ahead(results: Iterator["Result"], count: int) -> tuple[list["Result"], Iter
     return first, chain(first, results)
 
 
-def told(results: Iterable["Result"], unread: list[str], alone: str | None, kept: set[str]) -> Iterator["Result"]:
+def told(
+    results: Iterable["Result"], unread: list[str], done: list[str], alone: str | None, kept: set[str]
+) -> Iterator["Result"]:
     """Pass results on, and tell on standard error what could not be read.
 
     Args:
         results: as they come.
         unread: is filled with the reasons.
+        done: is filled with the names of what was read.
         alone: the only scan, so its failure is the command's; None: there are several.
         kept: names of files of earlier results, which stay; results of these names are not passed on.
     """
@@ -194,5 +198,6 @@ def told(results: Iterable["Result"], unread: list[str], alone: str | None, kept
             raise (GroundTruthError if alone.lower().endswith(".xml") else ImageError)(*result.unread)
         tell((*result.unread, *result.notes))
         unread += result.unread
+        done += [result.name] if result.file else []
         if result.file not in kept:
             yield result

@@ -185,6 +185,15 @@ class Page:
         parts = ([line.transcript.text for line in region.lines if line.transcript] for region in self.regions)
         return "\n\n".join("\n".join(part) for part in parts if part)
 
+    @property
+    def confidence(self) -> float | None:
+        """The mean of its lines' confidences, each weighing by its graphemes; None: none is known to be near the truth.
+
+        Only calibrated ones are near the share of graphemes that are right.
+        """
+        read = [t for line in self.lines if (t := line.transcript) and t.spans and t.uncalibrated is not None]
+        return sum(t.confidence * len(t.spans) for t in read) / sum(len(t.spans) for t in read) if read else None
+
     def with_transcripts(self, transcripts: Sequence[Transcript | None]) -> "Page":
         """The same page, with these transcripts for its lines, in reading order.
 

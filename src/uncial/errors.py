@@ -46,6 +46,15 @@ class MissingExtraError(UncialError):
 
     exit_code = 7
 
+    def __init__(self, finding: str, extra: str) -> None:
+        """Say what is missing and how it is got.
+
+        Args:
+            finding: what needs which package.
+            extra: its name in pyproject.toml.
+        """
+        super().__init__(f'{finding}; install it in Uncial\'s folder with: pip install -c constraints.txt ".[{extra}]"')
+
 
 class StorageError(UncialError):
     """A file could not be written: full disk, no permission, or something is already there."""

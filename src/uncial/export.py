@@ -77,9 +77,7 @@ def _standing_alone(bundle: Bundle) -> "ModelProto":
     try:
         import onnx
     except ImportError as error:
-        raise MissingExtraError(
-            "export needs the onnx package; install it with: pip install 'uncial[train]'"
-        ) from error
+        raise MissingExtraError("export needs the onnx package", "train") from error
     model = onnx.load(str(bundle.graph))  # takes the weights in from their file
     halves = {t.name: t for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT16}
     casts = [node for node in model.graph.node if _widens(node, halves)]

@@ -237,7 +237,9 @@ def reading(name: str) -> Iterator[None]:
         pixels = re.search(r"\d+", str(error))  # Pillow tells it in words only
         raise _gigantic(name, f"has {int(pixels[0]):,} pixels" if pixels else "is too large") from error
     except UnidentifiedImageError as error:
-        raise ImageError(f"{name}: not an image that can be read; save it as PNG, JPEG, TIFF or WebP") from error
+        raise ImageError(
+            f"{name}: neither PDF nor an image that can be read; save it as PNG, JPEG, TIFF, WebP or PDF"
+        ) from error
     except MemoryError as error:
         raise ImageError(f"{name}: no memory to decode the image; scale it down") from error
     except (*_DAMAGES, struct.error, zlib.error) as error:
@@ -255,8 +257,7 @@ def _learn_heic(name: str) -> None:
         import_module("pillow_heif").register_heif_opener()
     except ModuleNotFoundError as error:
         raise MissingExtraError(
-            f"{name}: HEIC needs pillow-heif, which is not installed; save it as JPEG, or get it with: "
-            'pip install "uncial[heic]"'
+            f"{name}: HEIC needs pillow-heif, which is not installed; save it as JPEG", "heic"
         ) from error
 
 

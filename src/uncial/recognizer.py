@@ -233,7 +233,7 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
             calibrated(uncalibrated, *self._calibration.line),
             spans,
             self._readings(found.readings) if self._n_best > 1 else (),
-            uncalibrated,
+            uncalibrated if self._calibration.line != Calibration().line else None,
             tuple(calibrated(word, *self._calibration.word) for word in words),
         )
 

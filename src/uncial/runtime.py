@@ -195,9 +195,7 @@ def _openvino(bundle: Bundle, threads: int) -> Session:
     try:
         openvino = import_module("openvino")  # so that the types of an optional package need not be known
     except ImportError as error:
-        raise MissingExtraError(
-            "the openvino backend needs OpenVINO; install it with: pip install 'uncial[openvino]'"
-        ) from error
+        raise MissingExtraError("the openvino backend needs OpenVINO", "openvino") from error
     path = bundle.graph
     core = openvino.Core()
     try:
@@ -232,7 +230,7 @@ def torch_network(bundle: Bundle, purpose: str = "the torch backend") -> "CRNN":
 
         from uncial.nn.crnn import CRNN
     except ImportError as error:
-        raise MissingExtraError(f"{purpose} needs PyTorch; install it with: pip install 'uncial[train]'") from error
+        raise MissingExtraError(f"{purpose} needs PyTorch", "train") from error
     network = CRNN(bundle.architecture, bundle.alphabet.size)
     state = {name: torch.from_numpy(value) for name, value in bundle.weights.items()}
     missing, unexpected = network.load_state_dict(state, strict=False)

@@ -106,15 +106,17 @@ def _is_scan(file: Path) -> bool:
     return file.is_file() and bool(_SCAN.match(start_of(file)))
 
 
-def passed_over(arguments: Sequence[str]) -> list[str]:
+def passed_over(arguments: Sequence[str], out: str | None = None) -> list[str]:
     """A note for each folder that has folders in it, which `scan_names` does not look into; hidden ones do not count.
 
     Args:
         arguments: paths as they were given.
+        out: a folder that does not count, either: results go there.
     """
     notes = []
     for argument in arguments:
-        inner = [f.name for f in _within(argument) if f.name[0] != "." and is_folder(f)]
+        others = (f for f in _within(argument) if out is None or f.resolve() != Path(out).resolve())
+        inner = [f.name for f in others if f.name[0] != "." and is_folder(f)]
         if inner:
             first = inner[0] if len(inner) == 1 else f"{inner[0]}, …"
             notes.append(f"{argument}: folders in it that are passed over: {len(inner):,} ({first}); name them, too")

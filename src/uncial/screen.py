@@ -81,7 +81,7 @@ def state(progress: "Progress") -> str:
     parts = [f"step {progress.step:,}", f"epoch {progress.epoch:.1f}"]
     if not math.isnan(progress.loss):
         parts.append(f"loss {progress.loss:.3f}")
-    parts.append(f"{progress.lines_per_second:.0f} lines/s")
+    parts.append(f"{progress.lines_per_second:.1f} lines/s")
     if progress.cer is not None and progress.best_cer is not None:
         parts.append(f"CER {progress.cer:.2%} (best {progress.best_cer:.2%})")
     if progress.seconds_left is not None:

@@ -58,7 +58,7 @@ def int8_context(model: ModelProto, config: CRNNConfig, shares: Sequence[NDArray
     return graph.with_head(x, (low, high))
 
 
-class _Graph:
+class _Graph:  # budget: a graph is made of all of these
     """A graph that is being made; what makes a node or tensor gives the name of it."""
 
     def __init__(self, model: ModelProto, config: CRNNConfig) -> None:

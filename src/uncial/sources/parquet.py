@@ -132,7 +132,7 @@ def pyarrow_parquet() -> Any:
     try:
         import pyarrow.parquet
     except ImportError as error:
-        raise MissingExtraError("Parquet files need pyarrow; install it with: pip install 'uncial[parquet]'") from error
+        raise MissingExtraError("Parquet files need pyarrow", "parquet") from error
     return pyarrow.parquet
 
 
