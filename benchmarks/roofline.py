@@ -40,7 +40,7 @@ from uncial.train_config import TrainConfig
 
 AIM = 0.45  # share of the bf16 peak within the convolutions, in training
 
-INT8_LSTM = "DynamicQuantizeLSTM"
+INT8_LSTM, INT8_HEAD = "DynamicQuantizeLSTM", "MatMulIntegerToFloat"
 
 # Operators of PyTorch and of ONNX -> kind of layer; whatever is not named is "the rest".
 TRAINING = {
@@ -55,7 +55,7 @@ TRAINING = {
 READING = {
     "convolutions": ("Conv", "QLinearConv", "ReorderInput", "ReorderOutput", "FusedConv"),
     "recurrent": ("LSTM", "GRU", "RNN", "Scan", "GatherElements", INT8_LSTM),
-    "head": ("MatMul", "Gemm", "FusedMatMul", "LogSoftmax"),
+    "head": ("MatMul", "Gemm", "FusedMatMul", "LogSoftmax", INT8_HEAD),
     "rounding": ("QuantizeLinear", "DequantizeLinear"),
 }
 
@@ -144,7 +144,7 @@ def reading(bundle: Bundle, backend: str, peak: dict[str, float], count: int) ->
     whole, network = 1e3 * (time.process_time() - began) / count, 1e3 * sum(spans) / count
     batch = max(1, session.pixels // (HEIGHT * WIDTH))
     spent, operators = profiled(graphs, batch, max(1, count // batch // 2))
-    rounded = {"convolutions": "QLinearConv", "recurrent": INT8_LSTM}
+    rounded = {"convolutions": "QLinearConv", "recurrent": INT8_LSTM, "head": INT8_HEAD}
     parts = {}
     for kind, time_ in spent.most_common():
         type_ = "int8" if rounded.get(kind) in operators else "fp32"

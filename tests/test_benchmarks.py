@@ -169,6 +169,7 @@ def test_operators_are_sorted_into_kinds_of_layers() -> None:
     assert {key: roofline.training_kind(*key, filters) for key in kinds} == kinds
     assert roofline.reading_kind("QLinearConv") == "convolutions"
     assert roofline.reading_kind("LSTM") == "recurrent"
+    assert roofline.reading_kind("MatMulIntegerToFloat") == "head"
 
 
 @pytest.mark.parametrize(("backend", "peak"), [("onnx", 1.0), ("onnx-int8", 2.0)])
