@@ -131,7 +131,7 @@ def test_an_older_result_stays_when_nothing_could_be_read(folder: Path, tiny_bun
     result = tmp_path / "result.txt"
     result.write_text("older", encoding="utf-8")
     ran = uncial("read", "-m", tiny_bundle.path, folder / "a.png", folder / "b.png", "-o", result, "--force")
-    assert ran.code == 3
+    assert ran.code == 4
     assert result.read_text(encoding="utf-8") == "older"
 
 

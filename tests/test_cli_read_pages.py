@@ -119,8 +119,11 @@ def test_a_page_that_the_model_can_hardly_read_is_told() -> None:
         page = Page("a.png", 9, 9, (Region("r", points, lines),))
         return " ".join(_result(Reading("a.png", page, Scan("a.png", "a", spread())), Task()).notes)
 
-    assert "a.png: the model can hardly read this page: its lines' mean confidence is 60%" in told(0.5, 0.7)
-    assert told(0.7, 0.9, 0.95) == told(0.5, 0.5, calibrated=False) == ""
+    assert "a.png: the model can hardly read this page: its lines' mean confidence is 60%" in told(
+        0.5, 0.5, 0.6, 0.7, 0.7
+    )
+    few, uncalibrated = told(0.5, 0.7), told(0.5, 0.5, 0.6, 0.7, 0.7, calibrated=False)
+    assert told(0.7, 0.8, 0.8, 0.9, 0.95) == few == uncalibrated == ""
 
 
 def test_where_results_go_is_no_folder_that_is_passed_over(page: Path, tiny_bundle: Bundle) -> None:

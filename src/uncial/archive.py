@@ -21,6 +21,7 @@ from uncial.scan import STDIN, SUFFIXES, Scan, open_scans
 
 LINES_AT_ONCE = 64  # line images held in memory together; they are read sooner beside their like
 DOUBTFUL = 0.8  # mean confidence of a page; the three val pages of 71 that lie below have some 30 % CER
+ENOUGH_LINES = 5  # for their mean to tell something
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +210,8 @@ def _result(reading: Reading, task: Task) -> Result:
         silent = () if outcome.text else (f"{reading.name}: no writing was found{page}",)
         return Result(reading.name, file, data, (), silent)
     notes = [] if outcome.text or outcome.failures else [f"{reading.name}: no writing was found on this page{turned}"]
-    if (sure := outcome.confidence) is not None and sure < DOUBTFUL:
+    sure = outcome.confidence if len(outcome.lines) >= ENOUGH_LINES else None
+    if sure is not None and sure < DOUBTFUL:
         doubt = f"the model can hardly read this page: its lines' mean confidence is {sure:.0%}"
         notes.append(f"{reading.name}: {doubt}; compare them with the scan, or train on some of them first")
     if outcome.left_out:

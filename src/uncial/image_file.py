@@ -238,7 +238,7 @@ def reading(name: str) -> Iterator[None]:
         raise _gigantic(name, f"has {int(pixels[0]):,} pixels" if pixels else "is too large") from error
     except UnidentifiedImageError as error:
         raise ImageError(
-            f"{name}: neither PDF nor an image that can be read; save it as PNG, JPEG, TIFF, WebP or PDF"
+            f"{name}: not an image that can be read, nor a PDF; save it as PNG, JPEG, TIFF, WebP or PDF"
         ) from error
     except MemoryError as error:
         raise ImageError(f"{name}: no memory to decode the image; scale it down") from error
