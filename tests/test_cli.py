@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from commands import uncial, write_pairs
+from commands import ROOT, uncial, write_pairs
 from conftest import DrawnLine
 
 from uncial import __version__
@@ -87,6 +87,15 @@ def test_missing_pytorch_is_answered_with_the_line_that_installs_it(
     assert done.returncode == 7
     assert 'pip install -c constraints.txt ".[train]"' in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_explain_says_itself_that_pytorch_is_missing(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['torch'] = None; from uncial.cli import main; main()"
+    line = ROOT / "examples" / "lines" / "copyist.png"
+    command = [sys.executable, "-c", code, "explain", str(line), "-o", str(tmp_path / "why.html")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+    assert done.returncode == 7
+    assert done.stderr.startswith("uncial: explaining a reading needs torch")
 
 
 def test_a_closed_pipe_is_no_error(tiny_bundle: Bundle, drawn_lines: tuple[DrawnLine, ...], tmp_path: Path) -> None:

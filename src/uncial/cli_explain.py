@@ -51,7 +51,8 @@ def explain(
     constraints.txt ".[train]".
     """
     with needs_extra("train", "explaining a reading", "torch"):
-        from uncial.explain import explain as explain_line
+        import uncial.nn.tracing  # noqa: F401 - watches the network, and is the first to want PyTorch
+    from uncial.explain import explain as explain_line
     from uncial.image_file import load_image
     from uncial.recognizer import Recognizer
 
