@@ -5,15 +5,21 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from conftest import EDGE, draw_line
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from uncial.errors import ImageError
 from uncial.image_file import Gray
-from uncial.lineimage import PAPER, LineImageConfig, ink, line_image, source_x
+from uncial.lineimage import PAPER, LineImageConfig, Part, ink, line_image, source_x, writing
 
 PLAIN = LineImageConfig()
+WRITTEN = draw_line("une page de texte").image[15:57, EDGE:]  # about as high as its long letters
+
+
+def whole(line: Gray) -> Part:
+    return Part(0, line.shape[0], 0, line.shape[1])
 
 
 def test_a_line_of_the_network_s_height_keeps_its_pixels_between_two_margins() -> None:
@@ -27,11 +33,11 @@ def test_a_line_of_the_network_s_height_keeps_its_pixels_between_two_margins() -
 def test_lines_are_scaled_to_the_height_with_their_shape_kept(height: int) -> None:
     line = np.full((height, 5 * height), PAPER, np.uint8)
     line[:, 2 * height : 3 * height] = 0
-    image = line_image(line, PLAIN)
+    image = line_image(line, PLAIN, whole(line))
     assert image.shape == (64, 5 * 64 + 32)
     dark = np.flatnonzero(image[32] < 128)
-    assert abs(source_x(PLAIN, height, dark[0]) - 2 * height) <= height / 64
-    assert abs(source_x(PLAIN, height, dark[-1] + 1) - 3 * height) <= height / 64
+    assert abs(source_x(PLAIN, whole(line), dark[0]) - 2 * height) <= height / 64
+    assert abs(source_x(PLAIN, whole(line), dark[-1] + 1) - 3 * height) <= height / 64
 
 
 @pytest.mark.parametrize("shape", [(64, 1), (1, 64), (64, 3), (0, 0), (64, 0), (0, 64)])
@@ -50,11 +56,50 @@ def test_a_stretched_line_keeps_its_height_and_tells_the_places_of_the_original(
     config = LineImageConfig(stretch=stretch)
     line = np.full((64, 400), PAPER, np.uint8)
     line[:, 100:200] = 0
-    image = line_image(line, config)
+    image = line_image(line, config, whole(line))
     assert image.shape == (64, round(400 * stretch) + 32)
     dark = np.flatnonzero(image[32] < 128)
-    assert abs(source_x(config, 64, dark[0]) - 100) <= 1 / stretch
-    assert abs(source_x(config, 64, dark[-1] + 1) - 200) <= 1 / stretch
+    assert abs(source_x(config, whole(line), dark[0]) - 100) <= 1 / stretch
+    assert abs(source_x(config, whole(line), dark[-1] + 1) - 200) <= 1 / stretch
+
+
+@pytest.mark.parametrize("height", [32, 64, 200])
+@pytest.mark.parametrize("sides", [(1, 1, 0, 0), (0.6, 0.3, 0, 0), (0, 0, 2, 3), (0.4, 0.6, 3, 0)])
+def test_blank_paper_around_the_writing_is_left_out(height: int, sides: tuple[float, ...]) -> None:
+    line = cv2.resize(WRITTEN, (WRITTEN.shape[1] * height // 42, height), interpolation=cv2.INTER_AREA)
+    above, below, left, right = (round(side * height) for side in sides)
+    roomy = np.pad(line, ((above, below), (left, right)), constant_values=PAPER)
+    part = writing(roomy)  # type: ignore[arg-type]
+    assert (part.of(roomy) < 128).sum() == (line < 128).sum()
+    assert part.bottom - part.top < 1.3 * height
+    assert part.left >= left - height
+    assert part.right <= left + line.shape[1] + height
+
+
+def test_the_places_of_a_part_are_those_of_the_whole_image() -> None:
+    roomy = np.pad(WRITTEN, ((64, 64), (300, 200)), constant_values=PAPER)
+    image = line_image(roomy, PLAIN)
+    dark, there = (np.flatnonzero((picture < 128).any(axis=0)) for picture in (image, roomy))
+    assert source_x(PLAIN, writing(roomy), float(dark[0])) == pytest.approx(there[0], abs=2)
+    assert source_x(PLAIN, writing(roomy), float(dark[-1])) == pytest.approx(there[-1], abs=2)
+
+
+@pytest.mark.parametrize("text", ["-", "le", "."])
+def test_short_writing_keeps_the_height_of_its_line(text: str) -> None:
+    line = draw_line(text).image[:, EDGE:]
+    assert writing(line)[:2] == (0, 64)
+
+
+def test_a_line_that_fills_its_image_is_left_as_it_is_and_so_is_a_blank_one() -> None:
+    assert writing(WRITTEN) == whole(WRITTEN)
+    blank = np.full((64, 500), 210, np.uint8)
+    assert writing(blank) == whole(blank)
+
+
+def test_what_was_cut_is_not_cut_again() -> None:
+    roomy = np.pad(WRITTEN, 90, constant_values=PAPER)
+    line = writing(roomy).of(roomy)
+    assert np.abs(np.subtract(writing(line), whole(line))).max() <= 2
 
 
 @pytest.mark.parametrize(
@@ -84,7 +129,8 @@ def pen(paper: int = PAPER, dark: int = 0, grain: float = 0, thickness: int = 3)
 @settings(deadline=None)
 @given(st.integers(0, 255), st.integers(0, 255), st.integers(0, 40))
 def test_ink_lies_between_nothing_and_all(paper: int, dark: int, grain: int) -> None:
-    amount = ink(line_image(pen(paper, dark, grain), PLAIN))
+    line = pen(paper, dark, grain)
+    amount = ink(line_image(line, PLAIN, whole(line)))
     assert (amount.dtype, amount.shape) == (np.float32, (64, 432))
     assert 0 <= amount.min() <= amount.max() <= 1
     assert not amount[:, :16].any()

@@ -1,7 +1,8 @@
 """One line image, written a little differently: (image, rng) -> image.
 
-All geometry (slant, scale, rotation, waves of the baseline, jitter of the cut) is one displacement field and one
-OpenCV remap (`warp`); then the pen (thicker, thinner), the ink and the paper (gamma, noise, blur, stains) change.
+All geometry (slant, scale, rotation, waves of the baseline, another cut) is one displacement field and one
+OpenCV remap (`warp`); then the pen (thicker, thinner), the ink and the paper (gamma, noise, blur, stains) change, and
+what a scan or a copy does to them (`degrade`: black and white, shadows, strong noise, no focus).
 Images are uint8 (H, W), white paper 255. The members of `AUGMENTATIONS` are drawn in order, each with its own chance.
 """
 
@@ -11,6 +12,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+RECUT = 0.3  # of the lines whose geometry changes: so many are cut with more or less room above and below
+DEGRADED = 0.5  # of the lines that `degrade` is drawn for
 
 Image = NDArray[np.uint8]
 Augmentation = Callable[[Image, np.random.Generator, float], Image]
@@ -47,9 +51,9 @@ def augment(image: Image, rng: np.random.Generator, config: AugmentConfig) -> Im
     """
     if config.strength == 0:
         return image
-    stretch = _stretch(rng, config)
+    stretch, zoom = _sizes(rng, config)
     if stretch != 1:
-        image = warp(image, rng, config.strength, stretch)
+        image = warp(image, rng, config.strength, stretch, zoom)
     for change in AUGMENTATIONS.values():
         if rng.random() < config.chance:
             image = change(image, rng, config.strength)
@@ -58,21 +62,26 @@ def augment(image: Image, rng: np.random.Generator, config: AugmentConfig) -> Im
 
 def augmented_width(width: int, rng: np.random.Generator, config: AugmentConfig) -> int:
     """The width that `augment` will give a line, from a generator in the same state; batches are planned by it."""
-    return _stretched(width, _stretch(rng, config)) if config.strength else width
+    return _stretched(width, _sizes(rng, config)[0]) if config.strength else width
 
 
-def _stretch(rng: np.random.Generator, config: AugmentConfig) -> float:
-    """How much wider the line becomes: the first thing drawn for a line; exactly 1 where its geometry stays."""
-    drawn = float(np.exp(rng.uniform(-0.22, 0.22) * config.strength))
-    return drawn if rng.random() < config.chance else 1.0
+def _sizes(rng: np.random.Generator, config: AugmentConfig) -> tuple[float, float]:
+    """How much wider, and how much larger, the line becomes: the first things drawn for it; 1, 1 where it stays.
+
+    Who cuts lines out with more room above and below has smaller writing in an image of the same height, and who cuts
+    closely larger: so one line in some is written up to two fifths smaller or a quarter larger, across as well.
+    """
+    stretch = float(np.exp(rng.uniform(-0.22, 0.22) * config.strength))
+    zoom = float(np.exp(rng.uniform(-0.5, 0.25) * config.strength)) if rng.random() < RECUT else 1.0
+    return (stretch * zoom, zoom) if rng.random() < config.chance else (1.0, 1.0)
 
 
 def _stretched(width: int, stretch: float) -> int:
     return max(min(8, width), round(width * stretch))
 
 
-def warp(image: Image, rng: np.random.Generator, strength: float, stretch: float) -> Image:
-    """Stretch, slant, rotate, wave and shift the line in one remap."""
+def warp(image: Image, rng: np.random.Generator, strength: float, stretch: float, zoom: float = 1.0) -> Image:
+    """Stretch, zoom, slant, rotate, wave and shift the line in one remap."""
     height, width = image.shape
     new_width = _stretched(width, stretch)
     x = np.arange(new_width, dtype=np.float32)[None, :] - (new_width - 1) / 2
@@ -80,19 +89,39 @@ def warp(image: Image, rng: np.random.Generator, strength: float, stretch: float
     slant = np.tan(np.deg2rad(rng.normal(0, 10) * strength))
     # A rotation by degrees would throw the ends of a long line off its 64 rows: bound the rise in pixels instead.
     rise = rng.normal(0, 2.5) * strength / max(new_width, 4 * height) * 2
-    size = float(np.exp(rng.normal(0, 0.09) * strength))
+    size = float(np.exp(rng.normal(0, 0.09) * strength)) * zoom
     source_y = (y - rise * x) / size + rng.normal(0, 2) * strength
     source_y += _wave(new_width, height * rng.uniform(2, 8), rng)[None, :] * 1.5 * strength
     source_x = x / stretch + slant * y
     source_x = source_x + _wave(new_width, height * rng.uniform(0.8, 3), rng)[None, :] * 3 * strength
+    source_x, source_y = source_x + (width - 1) / 2, source_y + (height - 1) / 2
+    if zoom != 1:
+        source_x, source_y = _recut(source_x, source_y, image.shape, zoom, rng)
     return cv2.remap(
         image,
-        np.broadcast_to(source_x + (width - 1) / 2, (height, new_width)).astype(np.float32),
-        np.broadcast_to(source_y + (height - 1) / 2, (height, new_width)).astype(np.float32),
+        np.broadcast_to(source_x, (height, new_width)).astype(np.float32),
+        np.broadcast_to(source_y, (height, new_width)).astype(np.float32),
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=255,
     )  # type: ignore[return-value]
+
+
+def _recut(
+    x: NDArray[np.float32], y: NDArray[np.float32], size: tuple[int, ...], zoom: float, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The places in the line of each pixel, moved to where another cut has them.
+
+    Smaller writing stands anywhere in the image; of larger writing not all is to be lost on one side. Half of the cuts
+    that are larger than the line show its neighbours: itself, moved along by chance, which has the same hand and ink.
+    """
+    height, width = size
+    room = (1 / zoom - 1 if zoom < 1 else (1 - 1 / zoom) / 2) * height / 2
+    if zoom > 1 or rng.random() < 0.5:
+        return x, y + np.float32(rng.uniform(-room, room))
+    y = y + np.float32(rng.uniform(-room, room) / 2)
+    which = np.floor_divide(y, height)
+    return np.where(which == 0, x, (x + which * np.float32(width * rng.uniform(0.2, 0.8))) % width), y % height
 
 
 def pen(image: Image, rng: np.random.Generator, strength: float) -> Image:
@@ -136,6 +165,29 @@ def stain(image: Image, rng: np.random.Generator, strength: float) -> Image:
     return image
 
 
+def degrade(image: Image, rng: np.random.Generator, strength: float) -> Image:
+    """What becomes of some lines in a copy or a scan: black and white only, a shadow, strong noise, or no focus."""
+    if rng.random() >= DEGRADED:
+        return image
+    height, width = image.shape
+    kind = rng.integers(4)
+    if kind == 0:  # at three times the resolution, as it was scanned; made smaller again its edges are gray
+        large = cv2.resize(image, (3 * width, 3 * height), interpolation=cv2.INTER_LINEAR)
+        dark, light = np.quantile(image[:, :: max(1, width // 256)], (0.01, 0.6))
+        level = dark + (light - dark) * rng.uniform(0.4, 0.8)
+        _, large = cv2.threshold(large, level, 255, cv2.THRESH_BINARY)
+        return cv2.resize(large, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+    if kind == 1:
+        shadow = 1 - min(0.9, 0.5 * strength) * rng.random() * np.linspace(0, 1, width)[None, :: rng.choice((-1, 1))]
+        shaded: Image = (image * shadow).astype(np.uint8)
+        return shaded
+    if kind == 2:
+        noise = rng.integers(0, 256, image.shape, dtype=np.uint8)
+        share = rng.uniform(0.08, 0.25) * min(1.0, strength)
+        return cv2.addWeighted(image, 1 - share, noise, share, 0)  # type: ignore[return-value]
+    return cv2.GaussianBlur(image, (0, 0), 0.6 + rng.random() * strength)  # type: ignore[return-value]
+
+
 def _wave(width: int, length: float, rng: np.random.Generator) -> NDArray[np.float32]:
     """A smooth random curve of (width,) values near [-1, 1] that turns about every `length` pixels."""
     knots = rng.normal(0, 0.5, max(2, round(width / length)) + 3)
@@ -146,4 +198,4 @@ def _wave(width: int, length: float, rng: np.random.Generator) -> NDArray[np.flo
     return (knots[left] * (1 - ease) + knots[left + 1] * ease).astype(np.float32)  # type: ignore[no-any-return]
 
 
-AUGMENTATIONS: dict[str, Augmentation] = {"pen": pen, "ink": ink, "grain": grain, "stain": stain}
+AUGMENTATIONS: dict[str, Augmentation] = {"pen": pen, "ink": ink, "grain": grain, "stain": stain, "degrade": degrade}

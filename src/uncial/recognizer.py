@@ -18,7 +18,7 @@ from uncial.geometry import length
 from uncial.layout import find_lines
 from uncial.layout.network import open_finder
 from uncial.line_cut import cut_line
-from uncial.lineimage import check_gray, line_image, source_x
+from uncial.lineimage import Part, check_gray, line_image, source_x, writing
 from uncial.reliability import Calibration, calibrated, confidence, geometric_mean, probability, words_among
 from uncial.runtime import LineImage, LogProbs, Runtime
 from uncial.text import normalise
@@ -140,9 +140,9 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         waiting = iter(images)
         while some := list(islice(waiting, LINES_AT_ONCE)):
             lines = [self._line_image(image) for image in some]
-            decoded = iter(self._decode([line for line in lines if not isinstance(line, ImageError)]))
-            for image, line in zip(some, lines, strict=True):
-                yield line if isinstance(line, ImageError) else self._transcript(image.shape, *next(decoded))
+            decoded = iter(self._decode([line[1] for line in lines if not isinstance(line, ImageError)]))
+            for line in lines:
+                yield line if isinstance(line, ImageError) else self._transcript(line[0], *next(decoded))
 
     def read_line(self, image: NDArray[np.uint8]) -> Transcript:
         """Read one line image, uint8 (H, W) gray; see `read_lines`."""
@@ -207,17 +207,18 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         graphemes = sum(len(line.spans) for line in read)
         return sum(line.confidence * len(line.spans) for line in read) / graphemes if graphemes >= TELLING else 0.0
 
-    def _line_image(self, image: NDArray[np.uint8]) -> LineImage | ImageError:
+    def _line_image(self, image: NDArray[np.uint8]) -> tuple[Part, LineImage] | ImageError:
         try:
-            return line_image(image, self.bundle.line_image)
+            part = writing(image)
+            return part, line_image(image, self.bundle.line_image, part)
         except ImageError as error:
             return error
 
-    def _transcript(self, shape: tuple[int, int], log_probs: LogProbs, found: Decoded) -> Transcript:
-        """What was decoded in a line image of this height and width."""
+    def _transcript(self, part: Part, log_probs: LogProbs, found: Decoded) -> Transcript:
+        """What was decoded in the line image that this part of an image became."""
         decoded = self._without_idle_spaces(found.spans)
         peaks, posteriors = peak_posteriors(log_probs, decoded)
-        left, right = self._extents(decoded, shape)
+        left, right = self._extents(decoded, part)
         others = self._alternatives(log_probs[peaks], [span.class_ for span in decoded])
         names = [self.bundle.alphabet.graphemes[span.class_ - 1] for span in decoded]
         spans = tuple(
@@ -267,13 +268,12 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
             left[rows, classes] = -np.inf
         return [tuple(some) for some in told]
 
-    def _extents(self, decoded: Sequence[DecodedSpan], shape: tuple[int, ...]) -> tuple[list[float], list[float]]:
-        """Left and right edges of the graphemes in pixels of the source image of this (H, W).
+    def _extents(self, decoded: Sequence[DecodedSpan], part: Part) -> tuple[list[float], list[float]]:
+        """Left and right edges of the graphemes in pixels of the image of which the line is this part.
 
         CTC tells where a grapheme is recognised, not how far it reaches: each is given half of the way to the next one,
         and at the ends of the line half of the usual distance.
         """
-        height, width = shape
         step = self.bundle.architecture.step_width
         steps = np.array([(span.start, span.end) for span in decoded], float).reshape(-1, 2)
         middles = steps.mean(axis=1)
@@ -283,8 +283,8 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         right = [*between, max(steps[-1, 1], middles[-1] + reach)] if len(steps) else []
 
         def pixels(time_steps: Sequence[float]) -> list[float]:
-            places = source_x(self.bundle.line_image, height, np.array(time_steps, float) * step)
-            told: list[float] = places.clip(0, width).tolist()
+            places = source_x(self.bundle.line_image, part, np.array(time_steps, float) * step)
+            told: list[float] = places.clip(part.left, part.right).tolist()
             return told
 
         return pixels(left), pixels(right)

@@ -16,7 +16,7 @@ from uncial.bundle import Bundle
 from uncial.decoders import DecodedSpan, align, best_path
 from uncial.errors import ImageError
 from uncial.image_file import Gray, load_image
-from uncial.lineimage import line_image, source_x
+from uncial.lineimage import Part, line_image, source_x, writing
 from uncial.metrics import count_edits
 from uncial.runtime import Runtime
 from uncial.sources import Sample, split_of
@@ -101,11 +101,12 @@ def cut_words(
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A line with its text, its image as it is stored, and as the network gets it."""
+    """A line with its text, its image as it is stored, the part that is written on, and as the network gets it."""
 
     sample: Sample
     text: str
     image: Gray
+    part: Part
     line: Gray
 
 
@@ -116,7 +117,8 @@ def _opened(sample: Sample, bundle: Bundle) -> _Opened | tuple[str, str]:
         return sample.id, reason
     try:
         image = sample.image()
-        return _Opened(sample, reading.text, image, line_image(image, bundle.line_image))
+        part = writing(image)
+        return _Opened(sample, reading.text, image, part, line_image(image, bundle.line_image, part))
     except ImageError as error:
         return sample.id, str(error)
 
@@ -137,7 +139,7 @@ def _cut(opened: _Opened, spans: Sequence[DecodedSpan], bundle: Bundle) -> Itera
     height, width = opened.image.shape
 
     def place(time_step: float) -> float:
-        return source_x(bundle.line_image, height, time_step * bundle.architecture.step_width)
+        return source_x(bundle.line_image, opened.part, time_step * bundle.architecture.step_width)
 
     spaces = [n for n, unit in enumerate(units) if unit == " "]
     edges = [place(spans[0].start) - REACH * height]
