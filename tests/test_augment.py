@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import draw_line
 
-from uncial.augment import AUGMENTATIONS, AugmentConfig, Image, augment, augmented_width, warp
+from uncial.augment import AUGMENTATIONS, AugmentConfig, Image, augment, augmented_width, degrade, warp
 
 LINE = draw_line("1 May 1862").image
 ALWAYS = AugmentConfig(chance=1.0)
@@ -64,6 +64,33 @@ def test_the_geometry_leaves_blank_paper_blank() -> None:
     blank = np.full_like(LINE, 255)
     for seed in range(20):
         assert (warp(blank, chance(seed), 1.0, 1.1) == 255).all()
+
+
+def test_a_copy_keeps_paper_light_and_ink_on_it_whatever_masks_and_marks_there_are() -> None:
+    masked = np.where(LINE < 250, LINE, 180).astype(np.uint8)
+    masked[:, LINE.shape[1] // 2 :] = 255
+    dot = np.full((64, 200), 255, np.uint8)
+    dot[40:46, 20:26] = 0
+    blank = np.full((64, 200), 170, np.uint8)
+    for seed in range(60):
+        for image, mostly in ((masked, 60), (dot, 60), (blank, 60)):
+            copy = degrade(image, chance(seed), 1.0)
+            assert (copy.shape, copy.dtype) == (image.shape, np.uint8)
+            assert np.median(copy) > mostly
+        assert degrade(dot, chance(seed), 1.0).min() < 128
+
+
+def test_another_cut_is_smaller_or_larger_writing_and_may_show_the_neighbours() -> None:
+    ink = (LINE < 128).sum()
+    rows, shown = set(), set()
+    for seed in range(30):
+        small = warp(LINE, chance(seed), 0.1, 0.6, zoom=0.6)
+        assert small.shape == (64, round(0.6 * LINE.shape[1]))
+        shown.add(bool((small < 128).sum() > 0.45 * ink))  # 0.36 of the ink is the line itself
+        rows.add(int(np.flatnonzero((small < 128).any(axis=1))[0]) // 8)
+        assert (warp(LINE, chance(seed), 0.1, 1.25, zoom=1.25) < 128).sum() > ink
+    assert shown == {True, False}
+    assert len(rows) > 2
 
 
 def contrast(image: Image) -> float:

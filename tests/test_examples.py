@@ -78,21 +78,20 @@ def test_the_pictures_refuse_what_makes_no_sense(words: tuple[object, ...], told
 def test_a_misread_letter_is_cut_and_named_by_the_ground_truth_where_its_neighbours_are_right() -> None:
     read = "bad mon"  # of "bod man": the first vowel's neighbours are right, so are the second's
     spans = tuple(GraphemeSpan(g, n, n + 1, 1.0, (), 10.0 * n, 10.0 * n + 4) for n, g in enumerate(read))
-    places = letter_pictures._sure_places("bod man", Transcript(read, 1.0, spans), ["a", "o"], 2.0)
-    assert list(places) == [("o", "a", 24.0), ("a", "o", 104.0)]
+    places = letter_pictures._sure_places("bod man", Transcript(read, 1.0, spans), ["a", "o"])
+    assert list(places) == [("o", "a", 12.0), ("a", "o", 52.0)]
     misread = Transcript(read, 1.0, spans)
-    assert list(letter_pictures._sure_places("fod man", misread, ["a", "o"], 2.0)) == [("a", "o", 104.0)]
+    assert list(letter_pictures._sure_places("fod man", misread, ["a", "o"])) == [("a", "o", 52.0)]
 
 
 def test_a_cut_letter_lies_in_the_middle_of_blank_paper() -> None:
     line = np.zeros((64, 200), np.float32)
     line[20:31, 96:104] = 1  # in the scaled line, margins included
-    config = letter_pictures.LineImageConfig()
-    picture = letter_pictures._picture(line, 100 - config.margin, config)
+    picture = letter_pictures._picture(line, 100)
     rows, columns = picture.nonzero()
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (19, 29, 20, 27)
     assert picture.sum() == 88
-    assert letter_pictures._picture(line, 100 - config.margin + 60, config).sum() == 0
+    assert letter_pictures._picture(line, 160).sum() == 0
 
 
 def test_too_few_letters_are_told_by_name() -> None:

@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 
 from uncial.errors import ImageError
 from uncial.image_file import Gray
-from uncial.lineimage import PAPER, LineImageConfig, Part, ink, line_image, source_x, writing
+from uncial.lineimage import PAPER, LineImageConfig, Part, ink, line_image, line_x, source_x, writing
 
 PLAIN = LineImageConfig()
 WRITTEN = draw_line("une page de texte").image[15:57, EDGE:]  # about as high as its long letters
@@ -82,6 +82,29 @@ def test_the_places_of_a_part_are_those_of_the_whole_image() -> None:
     dark, there = (np.flatnonzero((picture < 128).any(axis=0)) for picture in (image, roomy))
     assert source_x(PLAIN, writing(roomy), float(dark[0])) == pytest.approx(there[0], abs=2)
     assert source_x(PLAIN, writing(roomy), float(dark[-1])) == pytest.approx(there[-1], abs=2)
+
+
+def test_line_x_takes_back_what_source_x_does() -> None:
+    config, part = LineImageConfig(stretch=1.4), Part(10, 90, 33, 700)
+    for x in (0.0, 100.5, 900.0):
+        assert source_x(config, part, line_x(config, part, x)) == pytest.approx(x)
+
+
+def test_a_pale_word_at_the_end_stays() -> None:
+    pale = (255 - (255 - WRITTEN[:, :120].astype(float)) * 0.3).astype(np.uint8)
+    line = np.pad(np.hstack([pale, WRITTEN]), ((0, 0), (100, 0)), constant_values=PAPER)
+    first = np.flatnonzero((line < 200).any(axis=0))[0]
+    assert writing(line).left <= first
+
+
+def test_a_rule_at_the_edge_and_a_line_without_end_keep_their_height() -> None:
+    rule = np.full((60, 900), PAPER, np.uint8)
+    rule[-3:] = 0
+    part = writing(rule)
+    assert 0.35 * 60 <= part.bottom - part.top < 30
+    endless = np.full((64, 7000), PAPER, np.uint8)
+    endless[30:50, ::3] = 0
+    assert writing(endless) == whole(endless)
 
 
 @pytest.mark.parametrize("text", ["-", "le", "."])

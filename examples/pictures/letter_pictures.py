@@ -5,14 +5,14 @@ rightly is cut and named rightly all the same, so that the pictures are not only
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from uncial import Recognizer, Sample, Transcript
 from uncial.errors import GroundTruthError, ImageError
-from uncial.lineimage import LineImageConfig, ink, line_image
+from uncial.lineimage import LineImageConfig, ink, line_image, line_x, writing
 from uncial.metrics import aligned
 from uncial.text import graphemes, reading_text
 
@@ -42,11 +42,11 @@ def cut_letters(recognizer: Recognizer, samples: Sequence[Sample], kinds: Sequen
     """
     lines = list(_usable(samples))
     transcripts = recognizer.read_lines(image for image, _ in lines)
-    config = recognizer.bundle.line_image
+    config = replace(recognizer.bundle.line_image, stretch=1.0)  # letters keep their shape
     return [
-        LetterPicture(kind, read, _picture(ink(line_image(image, config)), x, config))
+        LetterPicture(kind, read, _picture(ink(line_image(image, config)), line_x(config, writing(image), x)))
         for (image, text), transcript in zip(lines, transcripts, strict=True)
-        for kind, read, x in _sure_places(text, transcript, kinds, config.height / image.shape[0])
+        for kind, read, x in _sure_places(text, transcript, kinds)
     ]
 
 
@@ -79,22 +79,20 @@ def _usable(samples: Sequence[Sample]) -> Iterator[tuple[NDArray[np.uint8], str]
         yield image, reading.text
 
 
-def _sure_places(
-    text: str, transcript: Transcript, kinds: Sequence[str], scale: float
-) -> Iterator[tuple[str, str, float]]:
-    """(kind, what was read, middle in pixels of the scaled line) of letters whose neighbours were read rightly."""
+def _sure_places(text: str, transcript: Transcript, kinds: Sequence[str]) -> Iterator[tuple[str, str, float]]:
+    """(kind, what was read, middle in pixels of the image) of letters whose neighbours were read rightly."""
     pairs = aligned(graphemes(text), [span.grapheme for span in transcript.spans])
     right = [True, *(written == read for written, read in pairs), True]  # the ends of a line are sure
     spans = iter(transcript.spans)
     for n, (written, read) in enumerate(pairs):
         span = next(spans) if read else None
         if span and written in kinds and right[n] and right[n + 2]:
-            yield written, read, (span.left + span.right) / 2 * scale
+            yield written, read, (span.left + span.right) / 2
 
 
-def _picture(line: NDArray[np.float32], middle: float, config: LineImageConfig) -> NDArray[np.float32]:
-    """Cut around a place in a line, (H, W) ink with its margins, at the height where its ink lies."""
-    left = round(middle) + config.margin - WIDTH // 2
+def _picture(line: NDArray[np.float32], middle: float) -> NDArray[np.float32]:
+    """Cut around a place in a line, (H, W) ink, at the height where its ink lies."""
+    left = round(middle) - WIDTH // 2
     padded = np.pad(line, ((HEIGHT, HEIGHT), (WIDTH, WIDTH)))
     column = padded[:, left + WIDTH : left + 2 * WIDTH]
     rows = column.sum(axis=1)

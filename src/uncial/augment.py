@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from uncial.lineimage import WIDEST, paper_and_contrast
+
 RECUT = 0.3  # of the lines whose geometry changes: so many are cut with more or less room above and below
 DEGRADED = 0.5  # of the lines that `degrade` is drawn for
 
@@ -77,7 +79,7 @@ def _sizes(rng: np.random.Generator, config: AugmentConfig) -> tuple[float, floa
 
 
 def _stretched(width: int, stretch: float) -> int:
-    return max(min(8, width), round(width * stretch))
+    return max(min(8, width), min(round(width * stretch), WIDEST))
 
 
 def warp(image: Image, rng: np.random.Generator, strength: float, stretch: float, zoom: float = 1.0) -> Image:
@@ -172,10 +174,9 @@ def degrade(image: Image, rng: np.random.Generator, strength: float) -> Image:
     height, width = image.shape
     kind = rng.integers(4)
     if kind == 0:  # at three times the resolution, as it was scanned; made smaller again its edges are gray
+        paper, contrast = paper_and_contrast(image)
         large = cv2.resize(image, (3 * width, 3 * height), interpolation=cv2.INTER_LINEAR)
-        dark, light = np.quantile(image[:, :: max(1, width // 256)], (0.01, 0.6))
-        level = dark + (light - dark) * rng.uniform(0.4, 0.8)
-        _, large = cv2.threshold(large, level, 255, cv2.THRESH_BINARY)
+        _, large = cv2.threshold(large, paper - contrast * rng.uniform(0.2, 0.6), 255, cv2.THRESH_BINARY)
         return cv2.resize(large, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
     if kind == 1:
         shadow = 1 - min(0.9, 0.5 * strength) * rng.random() * np.linspace(0, 1, width)[None, :: rng.choice((-1, 1))]

@@ -29,8 +29,9 @@ SIDE = 0.5  # of the height of the image that is left: blank columns that stay a
 ROOMY = 0.1  # of the height: fewer blank rows than that stay where they are
 LOW = 0.35  # of the height stays at least: writing without long letters is lower than its line
 LONG = 4.0  # times what stays of the height: shorter writing, a word or a dash, does not tell how high its line is
-SEEN = 0.3  # of the darkest ink, on average over 3 x 3 pixels of a line 64 high: that is ink
-DOTS = 3, 2  # such pixels in a row, in a column, of a line 64 high: there is writing
+TALL = 100.0  # times that: a line as long as no real one could become WIDEST; its rows stay
+SEEN = 0.3, 0.15  # of the darkest ink, on average over 3 x 3 pixels of a line 64 high: ink in rows, ink in columns
+DOTS = 3, 2  # such pixels in a row, in a column: there is writing; a pale word at the end of a line is not to be lost
 GRAIN = 2.0  # the grain of paper reaches so many times as far to the dark end as to the light one, ink farther
 
 Place = TypeVar("Place", float, NDArray[np.float64])
@@ -96,22 +97,24 @@ def writing(gray: Gray) -> Part:
     scale = TOLD / height
     size = max(1, min(WIDEST, round(width * scale))), TOLD
     small = cv2.resize(gray, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    seen = cv2.blur(ink(small), (3, 3)) > SEEN  # type: ignore[arg-type]
-    rows, columns = (np.flatnonzero(seen.sum(axis) >= least) for axis, least in zip((1, 0), DOTS, strict=True))
+    seen = cv2.blur(ink(small), (3, 3))  # type: ignore[arg-type]
+    rows, columns = (np.flatnonzero((seen > SEEN[n]).sum(1 - n) >= DOTS[n]) for n in (0, 1))
     if not len(rows) or not len(columns):
         return Part(0, height, 0, width)
     top, bottom = rows[0] / scale, (rows[-1] + 1) / scale
     left, right = columns[0] * width / size[0], (columns[-1] + 1) * width / size[0]
-    room = max(ROOM * (bottom - top), (LOW * height - (bottom - top)) / 2)
-    above, below = max(0, int(top - room)), min(height, int(np.ceil(bottom + room)))
-    if below - above > (1 - ROOMY) * height or right - left < LONG * (below - above):
+    room = ROOM * (bottom - top)
+    low = int(np.ceil(LOW * height))
+    above = max(0, min(int(top - room), int((top + bottom - low) / 2), height - low))
+    below = min(height, max(int(np.ceil(bottom + room)), above + low))
+    if below - above > (1 - ROOMY) * height or not LONG < (right - left) / (below - above) < TALL:
         above, below = 0, height
     side = SIDE * (below - above)
     return Part(above, below, max(0, int(left - side)), min(width, int(np.ceil(right + side))))
 
 
 def line_image(gray: Gray, config: LineImageConfig, part: Part | None = None) -> Gray:
-    """Scale a line to the height of the network and add the margins; if it has the right size, it keeps its pixels.
+    """Scale what is written to the height of the network and add the margins; of the right size it keeps its pixels.
 
     Args:
         gray: uint8 (H, W), dark ink on light paper.
@@ -187,6 +190,11 @@ def paper_and_contrast(image: Gray) -> tuple[int, int]:
     if to_dark < min(LEAST_CONTRAST, GRAIN * to_light):  # blank: of 5,214 real lines none is like that
         return paper, PAPER
     return paper, max(paper - dark, LEAST_CONTRAST)
+
+
+def line_x(config: LineImageConfig, part: Part, x: Place) -> Place:
+    """The place in the line image of a place, or of many, in the original: the inverse of `source_x`."""
+    return (x - part.left) * config.height * config.stretch / (part.bottom - part.top) + config.margin
 
 
 def source_x(config: LineImageConfig, part: Part, x: Place) -> Place:

@@ -92,7 +92,7 @@ class Splices:
 
 def gaps_file(folder: Path, rank: int) -> Path:
     """Where one of the processes of a run keeps the gaps that it found."""
-    return folder / f"word_gaps.{rank}.jsonl"
+    return folder / f"word_gaps_written.{rank}.jsonl"  # those of before lineimage.writing had other columns
 
 
 def find_gaps_once(  # noqa: PLR0913, PLR0917 - which lines, who finds, and where it is kept
