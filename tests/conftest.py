@@ -70,7 +70,7 @@ def draw_line(text: str) -> DrawnLine:
     ends = [cv2.getTextSize(text[:n], font, scale, thickness)[0][0] for n in range(len(text) + 1)]
     image = np.full((64, ends[-1] + 2 * EDGE), 255, np.uint8)
     cv2.putText(image, text, (EDGE, 44), font, scale, 0, thickness, cv2.LINE_AA)
-    image[:3, :EDGE] = image[-3:, :EDGE] = 0
+    image[2:5, :EDGE] = image[-5:-2, :EDGE] = 0
     return DrawnLine(text, image, tuple(EDGE + (a + b) / 2 for a, b in zip(ends, ends[1:], strict=False)))
 
 

@@ -24,7 +24,7 @@ def whole(line: Gray) -> Part:
 
 def test_a_line_of_the_network_s_height_keeps_its_pixels_between_two_margins() -> None:
     line = np.random.default_rng(3).integers(0, 256, (64, 100), dtype=np.uint8)
-    image = line_image(line, PLAIN)
+    image = line_image(line, PLAIN, whole(line))
     assert_array_equal(image[:, 16:-16], line)
     assert_array_equal(np.unique(np.concatenate([image[:, :16], image[:, -16:]])), PAPER)
 
@@ -82,6 +82,19 @@ def test_the_places_of_a_part_are_those_of_the_whole_image() -> None:
     dark, there = (np.flatnonzero((picture < 128).any(axis=0)) for picture in (image, roomy))
     assert source_x(PLAIN, writing(roomy), float(dark[0])) == pytest.approx(there[0], abs=2)
     assert source_x(PLAIN, writing(roomy), float(dark[-1])) == pytest.approx(there[-1], abs=2)
+
+
+def test_writing_that_reaches_both_edges_gets_some_paper() -> None:
+    rows = np.flatnonzero((WRITTEN < 128).any(axis=1))
+    closely = cv2.resize(WRITTEN[rows[0] : rows[-1] + 1], None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
+    part = writing(closely)  # type: ignore[arg-type]
+    room = len(closely) // 10
+    assert (part.top, part.bottom) == (-room, len(closely) + room)
+    line = part.of(closely)  # type: ignore[arg-type]
+    assert_array_equal(line[room:-room], closely)
+    assert_array_equal(line[:room], PAPER)
+    assert_array_equal(line[-room:], PAPER)
+    assert writing(line) == whole(line)
 
 
 def test_line_x_takes_back_what_source_x_does() -> None:

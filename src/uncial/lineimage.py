@@ -26,6 +26,7 @@ TOLD = 64  # pixels of height at which the written part is told
 LEAST_CONTRAST = 32  # gray levels from paper to full ink; keeps the grain of blank paper from turning into ink
 ROOM = 0.15  # of the height of the writing: blank rows that stay above and below it
 SIDE = 0.5  # of the height of the image that is left: blank columns that stay at both ends
+CLOSE = 0.1  # of the height: blank rows put above and below writing that reaches both edges
 ROOMY = 0.1  # of the height: fewer blank rows than that stay where they are
 LOW = 0.35  # of the height stays at least: writing without long letters is lower than its line
 LONG = 4.0  # times what stays of the height: shorter writing, a word or a dash, does not tell how high its line is
@@ -61,7 +62,10 @@ class LineImageConfig:
 
 
 class Part(NamedTuple):
-    """A rectangle of an image in pixels: rows from top to before bottom, columns from left to before right."""
+    """A rectangle of an image in pixels: rows from top to before bottom, columns from left to before right.
+
+    Rows may lie beyond the image, where there is paper.
+    """
 
     top: int
     bottom: int
@@ -69,21 +73,25 @@ class Part(NamedTuple):
     right: int
 
     def of(self, image: Gray) -> Gray:
-        """The pixels, not copied."""
-        return image[self.top : self.bottom, self.left : self.right]
+        """The pixels; not copied, unless rows lie beyond the image."""
+        above, below = max(0, -self.top), max(0, self.bottom - len(image))
+        inside = image[max(0, self.top) : self.bottom, self.left : self.right]
+        return np.pad(inside, ((above, below), (0, 0)), constant_values=PAPER) if above or below else inside
 
 
 def writing(gray: Gray) -> Part:
     """The part of a line image that is written on, with a little room; lines are cut out more or less closely.
 
-    The network has learned from lines that fill their image: of one with half its height of blank paper above and
-    below it reads three times as much wrong, and in blank paper at the ends it sees short words (docs/experiments.md).
+    The network has learned from lines that fill their image, hardly touching its edges: of one with half its height
+    of blank paper above and below it reads three times as much wrong, of one cut along its ink a third more, and in
+    blank paper at the ends it sees short words (docs/experiments.md).
 
     Args:
         gray: uint8 (H, W), dark ink on light paper.
 
     Returns:
-        All of the image where it has no writing, or hardly more than its writing.
+        All of the image where it has no writing, or hardly more than its writing; with rows beyond it where the
+        writing reaches both edges.
 
     Raises:
         ImageError: no gray image of 8 bits, or too narrow or low to be a line.
@@ -109,6 +117,9 @@ def writing(gray: Gray) -> Part:
     below = min(height, max(int(np.ceil(bottom + room)), above + low))
     if below - above > (1 - ROOMY) * height or not LONG < (right - left) / (below - above) < TALL:
         above, below = 0, height
+    if rows[0] == 0 and rows[-1] == TOLD - 1:
+        room = int(CLOSE * height)
+        above, below = -room, height + room
     side = SIDE * (below - above)
     return Part(above, below, max(0, int(left - side)), min(width, int(np.ceil(right + side))))
 
