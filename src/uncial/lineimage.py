@@ -26,7 +26,10 @@ TOLD = 64  # pixels of height at which the written part is told
 LEAST_CONTRAST = 32  # gray levels from paper to full ink; keeps the grain of blank paper from turning into ink
 ROOM = 0.15  # of the height of the writing: blank rows that stay above and below it
 SIDE = 0.5  # of the height of the image that is left: blank columns that stay at both ends
-CLOSE = 0.1  # of the height: blank rows put above and below writing that reaches both edges
+CLOSE = 0.1  # of the height: blank rows put above and below large writing that reaches both edges
+LARGE = (
+    12  # rows, of 64, that half of the ink takes at least where writing is large, for lines reach edges by flourishes
+)
 ROOMY = 0.1  # of the height: fewer blank rows than that stay where they are
 LOW = 0.35  # of the height stays at least: writing without long letters is lower than its line
 LONG = 4.0  # times what stays of the height: shorter writing, a word or a dash, does not tell how high its line is
@@ -90,7 +93,7 @@ def writing(gray: Gray) -> Part:
         gray: uint8 (H, W), dark ink on light paper.
 
     Returns:
-        All of the image where it has no writing, or hardly more than its writing; with rows beyond it where the
+        All of the image where it has no writing, or hardly more than its writing; with rows beyond it where large
         writing reaches both edges.
 
     Raises:
@@ -105,7 +108,7 @@ def writing(gray: Gray) -> Part:
     scale = TOLD / height
     size = max(1, min(WIDEST, round(width * scale))), TOLD
     small = cv2.resize(gray, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    seen = cv2.blur(ink(small), (3, 3))  # type: ignore[arg-type]
+    seen: NDArray[np.float32] = cv2.blur(ink(small), (3, 3))  # type: ignore[arg-type, assignment]
     rows, columns = (np.flatnonzero((seen > SEEN[n]).sum(1 - n) >= DOTS[n]) for n in (0, 1))
     if not len(rows) or not len(columns):
         return Part(0, height, 0, width)
@@ -117,11 +120,18 @@ def writing(gray: Gray) -> Part:
     below = min(height, max(int(np.ceil(bottom + room)), above + low))
     if below - above > (1 - ROOMY) * height or not LONG < (right - left) / (below - above) < TALL:
         above, below = 0, height
-    if rows[0] == 0 and rows[-1] == TOLD - 1:
+    if rows[0] == 0 and rows[-1] == TOLD - 1 and _band(seen) >= LARGE:
         room = int(CLOSE * height)
         above, below = -room, height + room
     side = SIDE * (below - above)
     return Part(above, below, max(0, int(left - side)), min(width, int(np.ceil(right + side))))
+
+
+def _band(seen: NDArray[np.float32]) -> int:
+    """The fewest rows side by side that hold half of the ink (H, W): about the height of small letters."""
+    ink_to = np.concatenate([[0.0], np.where(seen > SEEN[0], seen, 0).sum(1).cumsum()])
+    ends = np.searchsorted(ink_to, ink_to + ink_to[-1] / 2)
+    return int((ends - np.arange(len(ends)))[ends < len(ends)].min())
 
 
 def line_image(gray: Gray, config: LineImageConfig, part: Part | None = None) -> Gray:
