@@ -27,9 +27,8 @@ LEAST_CONTRAST = 32  # gray levels from paper to full ink; keeps the grain of bl
 ROOM = 0.15  # of the height of the writing: blank rows that stay above and below it
 SIDE = 0.5  # of the height of the image that is left: blank columns that stay at both ends
 CLOSE = 0.1  # of the height: blank rows put above and below large writing that reaches both edges
-LARGE = (
-    12  # rows, of 64, that half of the ink takes at least where writing is large, for lines reach edges by flourishes
-)
+LARGE = 12  # of 64 rows: half of the ink takes that many where writing is large; flourishes reach edges, too
+TOUCHES = 0.08  # of an edge is ink at most where writing reaches it; more has a shadow or the border of a page
 ROOMY = 0.1  # of the height: fewer blank rows than that stay where they are
 LOW = 0.35  # of the height stays at least: writing without long letters is lower than its line
 LONG = 4.0  # times what stays of the height: shorter writing, a word or a dash, does not tell how high its line is
@@ -109,7 +108,8 @@ def writing(gray: Gray) -> Part:
     size = max(1, min(WIDEST, round(width * scale))), TOLD
     small = cv2.resize(gray, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     seen: NDArray[np.float32] = cv2.blur(ink(small), (3, 3))  # type: ignore[arg-type, assignment]
-    rows, columns = (np.flatnonzero((seen > SEEN[n]).sum(1 - n) >= DOTS[n]) for n in (0, 1))
+    along, across = ((seen > SEEN[n]).sum(1 - n) for n in (0, 1))
+    rows, columns = np.flatnonzero(along >= DOTS[0]), np.flatnonzero(across >= DOTS[1])
     if not len(rows) or not len(columns):
         return Part(0, height, 0, width)
     top, bottom = rows[0] / scale, (rows[-1] + 1) / scale
@@ -120,7 +120,8 @@ def writing(gray: Gray) -> Part:
     below = min(height, max(int(np.ceil(bottom + room)), above + low))
     if below - above > (1 - ROOMY) * height or not LONG < (right - left) / (below - above) < TALL:
         above, below = 0, height
-    if rows[0] == 0 and rows[-1] == TOLD - 1 and _band(seen) >= LARGE:
+    touched = all(DOTS[0] <= ink_there <= TOUCHES * size[0] for ink_there in along[[0, -1]])
+    if touched and _band(seen) >= LARGE:
         room = int(CLOSE * height)
         above, below = -room, height + room
     side = SIDE * (below - above)
