@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uncial import Recognizer
-from uncial.metrics import count_edits
+from uncial.metrics import count_edits, pooled
 from uncial.nn.batches import spread
 from uncial.sources import read_samples, split_of
 from uncial.text import graphemes, reading_text
@@ -125,14 +125,13 @@ def main() -> None:
     images = [sample.image() for sample in samples]
     texts = [graphemes(reading_text(sample.text).text) for sample in samples]
     readers = [Recognizer.load(model) for model in chosen.model or [None]]
-    total = sum(len(text) for text in texts)
-    print(f"{len(samples)} lines, {total:,} graphemes; CER")
+    print(f"{len(samples)} lines, {sum(map(len, texts)):,} graphemes; CER")
     for name, change in CHANGES.items():
         changed = [np.ascontiguousarray(change(image)) for image in images]
         rates = []
         for reader in readers:
-            read = (graphemes(transcript.text) for transcript in reader.read_lines(changed))
-            rates.append(sum(count_edits(text, got).errors for text, got in zip(texts, read, strict=True)) / total)
+            read = [graphemes(transcript.text) for transcript in reader.read_lines(changed)]
+            rates.append(pooled(map(count_edits, texts, read)).error_rate)
         print(f"{name:50s}" + "".join(f"  {rate:6.2%}" for rate in rates), flush=True)
 
 

@@ -239,7 +239,7 @@ COMMAND = """torchrun --nproc-per-node 2 -m uncial train DATA/*.zip -o first --r
     uncial train DATA/*.zip --from mean2 -o ninth --minutes 88 --set seed=21  # all else as the seventh
     uncial train DATA/*.zip --from mean2 -o tenth --minutes 88 --set seed=22 --set augment.strength=0.8
     python tools/average.py ninth tenth -o mean3
-    # all else as the tenth; until here lines were not cut again (augment.py, lineimage.py)
+    # all else as the tenth, now with other cuts and copies (augment.py); lineimage.writing came after all of these
     uncial train DATA/*.zip --from mean3 -o eleventh --minutes 88 --set seed=41 --set learning_rate=2.5e-4 \\
         --set easy_skipped=0.5
     uncial train DATA/*.zip --from mean3 -o twelfth --minutes 88 --set seed=42 --set learning_rate=2.5e-4

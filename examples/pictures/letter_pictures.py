@@ -43,11 +43,13 @@ def cut_letters(recognizer: Recognizer, samples: Sequence[Sample], kinds: Sequen
     lines = list(_usable(samples))
     transcripts = recognizer.read_lines(image for image, _ in lines)
     config = replace(recognizer.bundle.line_image, stretch=1.0)  # letters keep their shape
-    return [
-        LetterPicture(kind, read, _picture(ink(line_image(image, config)), line_x(config, writing(image), x)))
-        for (image, text), transcript in zip(lines, transcripts, strict=True)
-        for kind, read, x in _sure_places(text, transcript, kinds)
-    ]
+    pictures: list[LetterPicture] = []
+    for (image, text), transcript in zip(lines, transcripts, strict=True):
+        part = writing(image)
+        line = ink(line_image(image, config, part))
+        places = _sure_places(text, transcript, kinds)
+        pictures += [LetterPicture(kind, read, _picture(line, line_x(config, part, x))) for kind, read, x in places]
+    return pictures
 
 
 def balanced(pictures: Sequence[LetterPicture], kinds: Sequence[str], fewest: int) -> list[LetterPicture]:

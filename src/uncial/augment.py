@@ -150,9 +150,7 @@ def grain(image: Image, rng: np.random.Generator, strength: float) -> Image:
         factor = 1 / (1 + rng.random() * strength)
         small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
         image = cv2.resize(small, image.shape[::-1], interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
-    noise = rng.integers(0, 256, image.shape, dtype=np.uint8)  # uniform bytes: ten times cheaper than a normal draw
-    share = rng.random() * 0.08 * strength
-    return cv2.addWeighted(image, 1 - share, noise, share, 0)  # type: ignore[return-value]
+    return _noisy(image, rng, 0, 0.08 * strength)
 
 
 def stain(image: Image, rng: np.random.Generator, strength: float) -> Image:
@@ -183,10 +181,15 @@ def degrade(image: Image, rng: np.random.Generator, strength: float) -> Image:
         shaded: Image = (image * shadow).astype(np.uint8)
         return shaded
     if kind == 2:
-        noise = rng.integers(0, 256, image.shape, dtype=np.uint8)
-        share = rng.uniform(0.08, 0.25) * min(1.0, strength)
-        return cv2.addWeighted(image, 1 - share, noise, share, 0)  # type: ignore[return-value]
+        return _noisy(image, rng, 0.08 * min(1.0, strength), 0.25 * min(1.0, strength))
     return cv2.GaussianBlur(image, (0, 0), 0.6 + rng.random() * strength)  # type: ignore[return-value]
+
+
+def _noisy(image: Image, rng: np.random.Generator, least: float, most: float) -> Image:
+    """The image with a share of noise between two bounds."""
+    noise = rng.integers(0, 256, image.shape, dtype=np.uint8)  # uniform bytes: ten times cheaper than a normal draw
+    share = rng.uniform(least, most)
+    return cv2.addWeighted(image, 1 - share, noise, share, 0)  # type: ignore[return-value]
 
 
 def _wave(width: int, length: float, rng: np.random.Generator) -> NDArray[np.float32]:

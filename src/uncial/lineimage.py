@@ -74,6 +74,11 @@ class Part(NamedTuple):
     left: int
     right: int
 
+    @property
+    def height(self) -> int:
+        """Rows, those beyond the image included."""
+        return self.bottom - self.top
+
     def of(self, image: Gray) -> Gray:
         """The pixels; not copied, unless rows lie beyond the image."""
         above, below = max(0, -self.top), max(0, self.bottom - len(image))
@@ -216,7 +221,7 @@ def paper_and_contrast(image: Gray) -> tuple[int, int]:
 
 def line_x(config: LineImageConfig, part: Part, x: Place) -> Place:
     """The place in the line image of a place, or of many, in the original: the inverse of `source_x`."""
-    return (x - part.left) * config.height * config.stretch / (part.bottom - part.top) + config.margin
+    return (x - part.left) * config.height * config.stretch / part.height + config.margin
 
 
 def source_x(config: LineImageConfig, part: Part, x: Place) -> Place:
@@ -230,4 +235,4 @@ def source_x(config: LineImageConfig, part: Part, x: Place) -> Place:
     Returns:
         Pixels from the left edge of the original; negative or beyond its width in the margins.
     """
-    return part.left + (x - config.margin) * (part.bottom - part.top) / (config.height * config.stretch)
+    return part.left + (x - config.margin) * part.height / (config.height * config.stretch)

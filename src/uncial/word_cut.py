@@ -136,7 +136,7 @@ def _aligned(text: str, log_probs: NDArray[np.float32], bundle: Bundle) -> list[
 def _cut(opened: _Opened, spans: Sequence[DecodedSpan], bundle: Bundle) -> Iterator[Sample]:
     """The words of one line, as samples of their own."""
     sample, units = opened.sample, graphemes(opened.text)
-    height, width = opened.part.bottom - opened.part.top, opened.image.shape[1]
+    height, width = opened.part.height, opened.image.shape[1]
 
     def place(time_step: float) -> float:
         return source_x(bundle.line_image, opened.part, time_step * bundle.architecture.step_width)
