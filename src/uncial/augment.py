@@ -2,7 +2,7 @@
 
 All geometry (slant, scale, rotation, waves of the baseline, another cut) is one displacement field and one
 OpenCV remap (`warp`); then the pen (thicker, thinner), the ink and the paper (gamma, noise, blur, stains) change, and
-what a scan or a copy does to them (`degrade`: black and white, shadows, strong noise, no focus).
+what a scan or a copy does to them (`degrade`: black and white, shadows, strong noise, no focus) and years (`faint`).
 Images are uint8 (H, W), white paper 255. The members of `AUGMENTATIONS` are drawn in order, each with its own chance.
 """
 
@@ -13,10 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from uncial.lineimage import WIDEST, paper_and_contrast
+from uncial.lineimage import PAPER, WIDEST, paper_and_contrast
 
 RECUT = 0.3  # of the lines whose geometry changes: so many are cut with more or less room above and below
 DEGRADED = 0.5  # of the lines that `degrade` is drawn for
+PALE = 0.2  # of the lines that `faint` is drawn for
+FAINTEST, FAINT = 7.0, 50.0  # gray levels from paper to full ink of pencil that has faded, of pale ink
 
 Image = NDArray[np.uint8]
 Augmentation = Callable[[Image, np.random.Generator, float], Image]
@@ -185,6 +187,35 @@ def degrade(image: Image, rng: np.random.Generator, strength: float) -> Image:
     return cv2.GaussianBlur(image, (0, 0), 0.6 + rng.random() * strength)  # type: ignore[return-value]
 
 
+def faint(image: Image, rng: np.random.Generator, strength: float) -> Image:
+    """Pencil that has faded, of some lines: a few gray levels, worn off in places, and what compression leaves of them.
+
+    `lineimage.ink` stretches the contrast of all lines; what tells pale ones is the grain of paper that comes with it,
+    and the squares and flat spots that JPEG and WebP make where little differs.
+    """
+    paper, contrast = paper_and_contrast(image)
+    if rng.random() >= PALE or contrast == PAPER:
+        return image
+    height, width = image.shape
+    dark = np.clip((paper - image.astype(np.float32)) / contrast, 0, 1)
+    dark = np.clip(dark - _patches(height, width, rng) * np.float32(min(0.9, rng.uniform(0, 0.7) * strength)), 0, 1)
+    levels = contrast * (np.exp(rng.uniform(np.log(FAINTEST), np.log(FAINT))) / contrast) ** min(1.0, strength)
+    noise = cv2.GaussianBlur(rng.random((height, width), dtype=np.float32) - 0.5, (0, 0), rng.uniform(0.4, 1.5))
+    noise *= rng.uniform(0, 0.15) / max(1e-6, float(noise.std()))
+    light = rng.uniform(150, 235) - levels * (dark + noise + rng.uniform(0, 0.3) * _patches(height, width, rng))
+    kind, flag = (".jpg", cv2.IMWRITE_JPEG_QUALITY) if rng.random() < 0.6 else (".webp", cv2.IMWRITE_WEBP_QUALITY)
+    _, packed = cv2.imencode(kind, np.clip(light, 0, 254).astype(np.uint8), [flag, int(rng.integers(40, 96))])
+    pale = cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE)
+    pale[image == PAPER] = PAPER  # what was masked, or is margin, is masked afterwards
+    return image if paper_and_contrast(pale)[1] == PAPER else pale  # type: ignore[return-value]
+
+
+def _patches(height: int, width: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Smooth random (height, width), 0 to 1, that changes within about a letter or two."""
+    coarse = rng.random((3, max(2, width // 48)), dtype=np.float32)
+    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
+
+
 def _noisy(image: Image, rng: np.random.Generator, least: float, most: float) -> Image:
     """The image with a share of noise between two bounds."""
     noise = rng.integers(0, 256, image.shape, dtype=np.uint8)  # uniform bytes: ten times cheaper than a normal draw
@@ -202,4 +233,4 @@ def _wave(width: int, length: float, rng: np.random.Generator) -> NDArray[np.flo
     return (knots[left] * (1 - ease) + knots[left + 1] * ease).astype(np.float32)  # type: ignore[no-any-return]
 
 
-AUGMENTATIONS: dict[str, Augmentation] = {"pen": pen, "ink": ink, "grain": grain, "stain": stain, "degrade": degrade}
+AUGMENTATIONS: dict[str, Augmentation] = {"pen": pen, "ink": ink, "grain": grain, "stain": stain, "degrade": degrade, "faint": faint}

@@ -23,7 +23,8 @@ MOST_INK = 0.5  # share of pixels that ink may cover
 DARKEST, LIGHTEST = 0.005, 0.95  # shares of pixels: darker than full ink, darker than the lightest paper
 MIDDLE = 128  # gray level; what lies below it beside much pure white is ink
 TOLD = 64  # pixels of height at which the written part is told
-LEAST_CONTRAST = 32  # gray levels from paper to full ink; keeps the grain of blank paper from turning into ink
+LEAST_CONTRAST = 16  # gray levels from paper to full ink; a dozen are what pencil that has faded keeps
+PALE = 32  # gray levels: with fewer, ink is told from the grain of blank paper, which is as much lighter as darker
 ROOM = 0.15  # of the height of the writing: blank rows that stay above and below it
 SIDE = 0.5  # of the height of the image that is left: blank columns that stay at both ends
 CLOSE = 0.1  # of the height: blank rows put above and below large writing that reaches both edges
@@ -211,10 +212,10 @@ def paper_and_contrast(image: Gray) -> tuple[int, int]:
     dark, paper, light = (int(np.searchsorted(share, part)) for part in (DARKEST, 0.5, LIGHTEST))
     few = counts.sum() < MOST_INK * image.size
     to_dark, to_light = paper - dark, light - paper
-    fading = to_light > (min(to_dark / 3, LEAST_CONTRAST) if few else to_dark) and light - dark >= LEAST_CONTRAST
+    fading = to_light > (min(to_dark / 3, PALE) if few else to_dark) and light - dark >= PALE
     if fading or (few and light < MIDDLE) or counts.sum() < LEAST_GRAY * image.size:
         paper = PAPER
-    if to_dark < min(LEAST_CONTRAST, GRAIN * to_light):  # blank: of 5,214 real lines none is like that
+    if to_dark < min(PALE, GRAIN * to_light):  # blank: of 5,214 real lines none is like that
         return paper, PAPER
     return paper, max(paper - dark, LEAST_CONTRAST)
 
