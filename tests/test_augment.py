@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from conftest import draw_line
 
-from uncial.augment import AUGMENTATIONS, AugmentConfig, Image, augment, augmented_width, degrade, warp
+from uncial.augment import AUGMENTATIONS, AugmentConfig, Image, augment, augmented_width, degrade, faint, warp
+from uncial.lineimage import ink
 
 LINE = draw_line("1 May 1862").image
 ALWAYS = AugmentConfig(chance=1.0)
@@ -54,10 +55,10 @@ def test_the_line_itself_is_not_changed() -> None:
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
-def test_every_augmentation_changes_the_line_and_keeps_its_shape(name: str) -> None:
-    varied = AUGMENTATIONS[name](LINE, chance(2), 1.0)
-    assert (varied.shape, varied.dtype) == (LINE.shape, np.uint8)
-    assert (varied != LINE).any()
+def test_every_augmentation_changes_lines_and_keeps_their_shape(name: str) -> None:
+    varied = [AUGMENTATIONS[name](LINE, chance(seed), 1.0) for seed in range(20)]
+    assert {(line.shape, line.dtype) for line in varied} == {(LINE.shape, np.dtype(np.uint8))}
+    assert any((line != LINE).any() for line in varied)
 
 
 def test_the_geometry_leaves_blank_paper_blank() -> None:
@@ -98,11 +99,28 @@ def contrast(image: Image) -> float:
     return float(np.median(image) - np.quantile(image, 0.01))
 
 
-def test_paper_stays_lighter_than_ink_and_ink_stays_on_it() -> None:
+def test_paper_stays_lighter_than_ink_and_ink_stays_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(AUGMENTATIONS, "faint")
     for seed in range(40):
         varied = augment(LINE, chance(seed), ALWAYS)
         assert np.median(varied) > 180
         assert contrast(varied) > 60
+
+
+def test_some_lines_fade_to_a_few_gray_levels_that_can_still_be_told_from_paper() -> None:
+    masked = np.where(LINE < 250, LINE, 230).astype(np.uint8)
+    masked[:, -40:] = 255
+    varied = [faint(masked, chance(seed), 1.0) for seed in range(100)]
+    faded = [line for line in varied if line is not masked]
+    assert 10 < len(faded) < 35
+    assert max(contrast(line) for line in faded) < 65
+    assert min(contrast(line) for line in faded) < 20
+    for line in faded:
+        assert (line[:, -40:] == 255).all()
+        dark = ink(line)
+        assert dark[masked < 60].mean() > 3 * dark[masked == 230].mean()
+    blank = np.full((64, 200), 170, np.uint8)
+    assert all(faint(blank, chance(seed), 1.0) is blank for seed in range(40))
 
 
 def test_a_line_keeps_its_ink_in_the_middle() -> None:

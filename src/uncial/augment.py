@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uncial.lineimage import PAPER, WIDEST, paper_and_contrast
+from uncial.lineimage import ink as ink_of
 
 RECUT = 0.3  # of the lines whose geometry changes: so many are cut with more or less room above and below
 DEGRADED = 0.5  # of the lines that `degrade` is drawn for
-PALE = 0.2  # of the lines that `faint` is drawn for
+FADED = 0.2  # of the lines that `faint` is drawn for
 FAINTEST, FAINT = 7.0, 50.0  # gray levels from paper to full ink of pencil that has faded, of pale ink
 
 Image = NDArray[np.uint8]
@@ -193,11 +194,11 @@ def faint(image: Image, rng: np.random.Generator, strength: float) -> Image:
     `lineimage.ink` stretches the contrast of all lines; what tells pale ones is the grain of paper that comes with it,
     and the squares and flat spots that JPEG and WebP make where little differs.
     """
-    paper, contrast = paper_and_contrast(image)
-    if rng.random() >= PALE or contrast == PAPER:
+    dark = ink_of(image)
+    if rng.random() >= FADED or dark.max() < 0.5:
         return image
     height, width = image.shape
-    dark = np.clip((paper - image.astype(np.float32)) / contrast, 0, 1)
+    paper, contrast = paper_and_contrast(image)
     dark = np.clip(dark - _patches(height, width, rng) * np.float32(min(0.9, rng.uniform(0, 0.7) * strength)), 0, 1)
     levels = contrast * (np.exp(rng.uniform(np.log(FAINTEST), np.log(FAINT))) / contrast) ** min(1.0, strength)
     noise = cv2.GaussianBlur(rng.random((height, width), dtype=np.float32) - 0.5, (0, 0), rng.uniform(0.4, 1.5))
@@ -206,7 +207,8 @@ def faint(image: Image, rng: np.random.Generator, strength: float) -> Image:
     kind, flag = (".jpg", cv2.IMWRITE_JPEG_QUALITY) if rng.random() < 0.6 else (".webp", cv2.IMWRITE_WEBP_QUALITY)
     _, packed = cv2.imencode(kind, np.clip(light, 0, 254).astype(np.uint8), [flag, int(rng.integers(40, 96))])
     pale = cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE)
-    pale[image == PAPER] = PAPER  # what was masked, or is margin, is masked afterwards
+    if paper < PAPER:
+        pale[image == PAPER] = PAPER  # what was masked, or is margin, is masked afterwards
     return image if paper_and_contrast(pale)[1] == PAPER else pale  # type: ignore[return-value]
 
 
@@ -233,4 +235,11 @@ def _wave(width: int, length: float, rng: np.random.Generator) -> NDArray[np.flo
     return (knots[left] * (1 - ease) + knots[left + 1] * ease).astype(np.float32)  # type: ignore[no-any-return]
 
 
-AUGMENTATIONS: dict[str, Augmentation] = {"pen": pen, "ink": ink, "grain": grain, "stain": stain, "degrade": degrade, "faint": faint}
+AUGMENTATIONS: dict[str, Augmentation] = {
+    "pen": pen,
+    "ink": ink,
+    "grain": grain,
+    "stain": stain,
+    "degrade": degrade,
+    "faint": faint,
+}

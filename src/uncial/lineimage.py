@@ -23,8 +23,11 @@ MOST_INK = 0.5  # share of pixels that ink may cover
 DARKEST, LIGHTEST = 0.005, 0.95  # shares of pixels: darker than full ink, darker than the lightest paper
 MIDDLE = 128  # gray level; what lies below it beside much pure white is ink
 TOLD = 64  # pixels of height at which the written part is told
-LEAST_CONTRAST = 16  # gray levels from paper to full ink; a dozen are what pencil that has faded keeps
-PALE = 32  # gray levels: with fewer, ink is told from the grain of blank paper, which is as much lighter as darker
+PALE = 32  # gray levels from paper to the darkest ink; with fewer, ink may be but the grain of the paper
+PALEST = 16  # gray levels from paper to full ink at least; pencil that has faded keeps a dozen
+FULL = (
+    7  # times as far as the grain of paper reaches to the light end: there is full ink, or PALE away if that is nearer
+)
 ROOM = 0.15  # of the height of the writing: blank rows that stay above and below it
 SIDE = 0.5  # of the height of the image that is left: blank columns that stay at both ends
 CLOSE = 0.1  # of the height: blank rows put above and below large writing that reaches both edges
@@ -199,12 +202,13 @@ def ink(image: Gray) -> NDArray[np.float32]:
 
 
 def paper_and_contrast(image: Gray) -> tuple[int, int]:
-    """The gray level of a line's paper, and how many levels below it the darkest ink lies, at least LEAST_CONTRAST.
+    """The gray level of a line's paper, and how many levels below it full ink lies.
 
     Paper is the median level of all pixels that are not pure white, so that margins and masks do not count; the darkest
     ink is the level that one pixel in 200 of them reaches. Where paper itself is pure white, what is left is ink alone:
     few pixels, dark or fading into white at their edges, whereas paper is a heap of pixels at the light end. Then paper
-    is pure white. Where there is nothing but the grain of paper, full ink is as far away as can be, and so none.
+    is pure white. Where there is nothing but the grain of paper, full ink is as far away as can be, and so none. In
+    pale lines it is at least PALEST away, and FULL times as far as their grain reaches, which has to stay faint.
     """
     counts = cv2.calcHist([image], [0], None, [256], [0, 256]).ravel().astype(np.int64)
     counts[PAPER] = 0
@@ -217,7 +221,7 @@ def paper_and_contrast(image: Gray) -> tuple[int, int]:
         paper = PAPER
     if to_dark < min(PALE, GRAIN * to_light):  # blank: of 5,214 real lines none is like that
         return paper, PAPER
-    return paper, max(paper - dark, LEAST_CONTRAST)
+    return paper, max(paper - dark, min(PALE, max(PALEST, FULL * to_light)))
 
 
 def line_x(config: LineImageConfig, part: Part, x: Place) -> Place:
