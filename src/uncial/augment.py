@@ -194,22 +194,31 @@ def faint(image: Image, rng: np.random.Generator, strength: float) -> Image:
     `lineimage.ink` stretches the contrast of all lines; what tells pale ones is the grain of paper that comes with it,
     and the squares and flat spots that JPEG and WebP make where little differs.
     """
+    if rng.random() >= FADED:
+        return image
     dark = ink_of(image)
-    if rng.random() >= FADED or dark.max() < 0.5:
+    if dark.max() < 0.5:  # blank paper
         return image
     height, width = image.shape
     paper, contrast = paper_and_contrast(image)
     dark = np.clip(dark - _patches(height, width, rng) * np.float32(min(0.9, rng.uniform(0, 0.7) * strength)), 0, 1)
     levels = contrast * (np.exp(rng.uniform(np.log(FAINTEST), np.log(FAINT))) / contrast) ** min(1.0, strength)
-    noise = cv2.GaussianBlur(rng.random((height, width), dtype=np.float32) - 0.5, (0, 0), rng.uniform(0.4, 1.5))
-    noise *= rng.uniform(0, 0.15) / max(1e-6, float(noise.std()))
+    noise: NDArray[np.float32] = cv2.GaussianBlur(  # type: ignore[assignment]
+        rng.random((height, width), dtype=np.float32) - 0.5, (0, 0), rng.uniform(0.4, 1.5)
+    )
+    noise *= np.float32(rng.uniform(0, 0.15) / max(1e-6, float(noise.std())))
     light = rng.uniform(150, 235) - levels * (dark + noise + rng.uniform(0, 0.3) * _patches(height, width, rng))
-    kind, flag = (".jpg", cv2.IMWRITE_JPEG_QUALITY) if rng.random() < 0.6 else (".webp", cv2.IMWRITE_WEBP_QUALITY)
-    _, packed = cv2.imencode(kind, np.clip(light, 0, 254).astype(np.uint8), [flag, int(rng.integers(40, 96))])
-    pale = cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE)
+    pale = _compressed(np.clip(light, 0, PAPER - 1).astype(np.uint8), rng)
     if paper < PAPER:
         pale[image == PAPER] = PAPER  # what was masked, or is margin, is masked afterwards
-    return image if paper_and_contrast(pale)[1] == PAPER else pale  # type: ignore[return-value]
+    return image if paper_and_contrast(pale)[1] == PAPER else pale
+
+
+def _compressed(image: Image, rng: np.random.Generator) -> Image:
+    """What JPEG or WebP of some quality leave of an image."""
+    kind, flag = (".jpg", cv2.IMWRITE_JPEG_QUALITY) if rng.random() < 0.6 else (".webp", cv2.IMWRITE_WEBP_QUALITY)
+    _, packed = cv2.imencode(kind, image, [flag, int(rng.integers(40, 96))])
+    return cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE)  # type: ignore[return-value]
 
 
 def _patches(height: int, width: int, rng: np.random.Generator) -> NDArray[np.float32]:
