@@ -1,10 +1,21 @@
 """Varied lines: the same for the same seed, of the height they had and the width that was planned, on paper still."""
 
+import cv2
 import numpy as np
 import pytest
 from conftest import draw_line
 
-from uncial.augment import AUGMENTATIONS, AugmentConfig, Image, augment, augmented_width, degrade, faint, warp
+from uncial.augment import (
+    AUGMENTATIONS,
+    AugmentConfig,
+    Image,
+    augment,
+    augmented_width,
+    blank_paper,
+    degrade,
+    faint,
+    warp,
+)
 from uncial.lineimage import ink
 
 LINE = draw_line("1 May 1862").image
@@ -130,7 +141,20 @@ def test_a_line_keeps_its_ink_in_the_middle() -> None:
         assert (varied < 128).sum() == pytest.approx((LINE < 128).sum(), rel=0.35)
 
 
+def test_of_blank_paper_no_writing_stays() -> None:
+    gray = np.where(LINE < 250, LINE, 200).astype(np.uint8)
+    written = cv2.dilate((gray < 120).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    for seed in range(40):
+        blank = blank_paper(gray, chance(seed))
+        assert (blank.shape, blank.dtype) == (gray.shape, np.uint8)
+        on, off = (float(blank[where].mean()) for where in (written, ~written))
+        assert abs(on - off) < 12  # uneven light
+        assert abs(off - 200) < 40
+
+
 def test_a_strength_or_chance_out_of_range_is_refused() -> None:
+    with pytest.raises(ValueError, match="blank lies in"):
+        AugmentConfig(blank=1.0)
     for wrong in ({"strength": -0.1}, {"strength": 2.1}, {"chance": 1.1}, {"chance": -1.0}):
         with pytest.raises(ValueError, match="strength lies in"):
             AugmentConfig(**wrong)

@@ -197,3 +197,16 @@ def test_an_image_that_has_become_unreadable_is_told_by_its_id() -> None:
     maker = BatchMaker([line], config.network, config.line_image, 0)
     with pytest.raises(ImageError, match="drawn/3"):
         list(maker.epoch([[0]], None))
+
+
+def test_some_lines_become_blank_paper_without_text_others_in_each_epoch(maker: BatchMaker) -> None:
+    variation = replace(VARIED, blank=0.5)
+    epochs = [maker.batch(range(12), variation, (1, epoch)) for epoch in (0, 0, 1)]
+    blank = [(batch.counts == 0).tolist() for batch in epochs]
+    assert blank[0] == blank[1] != blank[2]
+    assert 0 < sum(blank[0]) < 12
+    assert epochs[0].widths.tolist() == maker.widths(variation, (1, 0))
+    assert len(epochs[0].classes) == int(epochs[0].counts.sum())
+    assert torch.equal(epochs[0].images, epochs[1].images)
+    assert (maker.batch(range(12), None).counts > 0).all()
+    assert (maker.batch(range(12), VARIED, (1, 0)).counts > 0).all()

@@ -237,3 +237,11 @@ def test_a_thin_network_learns_from_lines_of_many_widths_and_lives() -> None:
         images = torch.rand(3, 1, config.height, width).to(memory_format=layout)
         network(images, torch.full((3,), width))[0].sum().backward()
     assert all(bool(p.grad.isfinite().all()) for p in network.backbone.parameters() if p.grad is not None)
+
+
+def test_a_batch_of_blank_paper_alone_teaches_too(learner: Learner, maker: BatchMaker) -> None:
+    batch = maker.batch(range(4), replace(settings().augment, blank=0.999), (1, 0))
+    assert not batch.counts.any()
+    first = learner.learn(batch, 2, 0.1)
+    assert math.isfinite(first)
+    assert all(learner.learn(batch, step, 0.1) < first for step in range(8, 12))

@@ -19,6 +19,9 @@ from uncial.lineimage import ink as ink_of
 RECUT = 0.3  # of the lines whose geometry changes: so many are cut with more or less room above and below
 DEGRADED = 0.5  # of the lines that `degrade` is drawn for
 FADED = 0.2  # of the lines that `faint` is drawn for
+BROAD = 21  # pixels, broader than strokes of a line 64 high
+SHOWS_THROUGH, RULED = 0.3, 0.3  # of blank lines: with writing from the other side, with rules
+LOG_MARKS = 0.7, 3.2  # of the gray levels by which what is on blank paper is darker
 FAINTEST, FAINT = 7.0, 50.0  # gray levels from paper to full ink of pencil that has faded, of pale ink
 
 Image = NDArray[np.uint8]
@@ -32,15 +35,19 @@ class AugmentConfig:
     Attributes:
         strength: 0 leaves lines as they are, 1 is the usual range of every augmentation, 2 the most.
         chance: of each augmentation, for each line.
+        blank: share of the lines of which the paper alone stays, without text, so that none is read where none is.
     """
 
     strength: float = 1.0
     chance: float = 0.5
+    blank: float = 0.0
 
     def __post_init__(self) -> None:
         """Check ranges."""
         if not 0 <= self.strength <= 2 or not 0 <= self.chance <= 1:  # beyond 2, ink could become lighter than paper
             raise ValueError("strength lies in [0, 2] and chance in [0, 1]")
+        if not 0 <= self.blank < 1:
+            raise ValueError("blank lies in [0, 1)")
 
 
 def augment(image: Image, rng: np.random.Generator, config: AugmentConfig) -> Image:
@@ -68,6 +75,42 @@ def augment(image: Image, rng: np.random.Generator, config: AugmentConfig) -> Im
 def augmented_width(width: int, rng: np.random.Generator, config: AugmentConfig) -> int:
     """The width that `augment` will give a line, from a generator in the same state; batches are planned by it."""
     return _stretched(width, _sizes(rng, config)[0]) if config.strength else width
+
+
+def blank_paper(image: Image, rng: np.random.Generator) -> Image:
+    """The paper of a line without its writing: strokes are closed by the light around them.
+
+    What can be taken for faint writing is drawn: grain, uneven light, rules, writing that shines through from the other
+    side, and the squares that compression makes of them.
+
+    Args:
+        image: uint8 (H, W).
+        rng: draws all that.
+
+    Returns:
+        uint8 (H, W).
+    """
+    height, width = image.shape
+    paper, _ = paper_and_contrast(image)
+    bare = cv2.morphologyEx(np.minimum(image, min(paper, 250)), cv2.MORPH_CLOSE, np.ones((BROAD, BROAD), np.uint8))
+    marks = np.float32(rng.uniform(0, 0.4)) * _grain(height, width, rng)
+    marks += np.float32(rng.uniform(0, 1)) * _patches(height, width, rng)
+    if rng.random() < SHOWS_THROUGH:
+        marks += np.float32(rng.uniform(0, 0.7)) * cv2.GaussianBlur(ink_of(image)[:, ::-1], (0, 0), rng.uniform(1, 3))
+    if rng.random() < RULED:
+        rows, columns = rng.integers(4, height, 2).tolist()
+        marks[rng.integers(rows) :: rows] += np.float32(rng.uniform(0.3, 2))
+        if rng.random() < RULED:
+            marks[:, rng.integers(columns) :: columns] += np.float32(rng.uniform(0.3, 2))
+    light = cv2.blur(bare, (BROAD, BROAD)) - np.float32(np.exp(rng.uniform(*LOG_MARKS))) * marks
+    return _compressed(np.clip(light, 0, PAPER - 1).astype(np.uint8), rng)
+
+
+def _grain(height: int, width: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Noise of standard deviation 1, fine or coarse."""
+    fine = rng.random((height, width), dtype=np.float32) - 0.5
+    noise: NDArray[np.float32] = cv2.GaussianBlur(fine, (0, 0), rng.uniform(0.4, 1.5))  # type: ignore[assignment]
+    return noise / np.float32(max(1e-6, float(noise.std())))
 
 
 def _sizes(rng: np.random.Generator, config: AugmentConfig) -> tuple[float, float]:
@@ -203,10 +246,7 @@ def faint(image: Image, rng: np.random.Generator, strength: float) -> Image:
     paper, contrast = paper_and_contrast(image)
     dark = np.clip(dark - _patches(height, width, rng) * np.float32(min(0.9, rng.uniform(0, 0.7) * strength)), 0, 1)
     levels = contrast * (np.exp(rng.uniform(np.log(FAINTEST), np.log(FAINT))) / contrast) ** min(1.0, strength)
-    noise: NDArray[np.float32] = cv2.GaussianBlur(  # type: ignore[assignment]
-        rng.random((height, width), dtype=np.float32) - 0.5, (0, 0), rng.uniform(0.4, 1.5)
-    )
-    noise *= np.float32(rng.uniform(0, 0.15) / max(1e-6, float(noise.std())))
+    noise = np.float32(rng.uniform(0, 0.15)) * _grain(height, width, rng)
     light = rng.uniform(150, 235) - levels * (dark + noise + rng.uniform(0, 0.3) * _patches(height, width, rng))
     pale = _compressed(np.clip(light, 0, PAPER - 1).astype(np.uint8), rng)
     if paper < PAPER:

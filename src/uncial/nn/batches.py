@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from uncial.architecture import CRNNConfig
-from uncial.augment import AugmentConfig, augment, augmented_width
+from uncial.augment import AugmentConfig, augment, augmented_width, blank_paper
 from uncial.decoders import steps_needed
 from uncial.lineimage import LineImageConfig, ink, line_image
 from uncial.sources import Sample
 from uncial.splice import Splice, spliced_image
 
 TYPICAL_WIDTH = 768  # pixels; a batch holds as many pixels as `batch_lines` lines of this width
+BLANK_CHANCE = 2  # behind (seed, epoch, line): other draws than those of the augmentation and of splices
 AHEAD = 4  # batches prepared while the network learns from one
 
 
@@ -192,6 +193,8 @@ class BatchMaker:
     ) -> tuple[TrainingLine, Splice | None]:
         """A line as it is in this epoch, before it is augmented, and how it was put together, if it was."""
         line, splice = self.lines[index], None
+        if variation is not None and _own(index, seeds).random() < variation.blank:
+            return replace(line, classes=()), None
         if variation is not None and self.splices is not None:
             splice = self.splices(index, seeds)
         return (line if splice is None else line.spliced(self.lines[splice.other], splice)), splice
@@ -209,6 +212,8 @@ class BatchMaker:
             image = spliced_image(image, self.line_image(splice.other), splice)
         if variation is None:
             return image
+        if not line.classes:
+            image = blank_paper(image, _own(index, seeds))
         varied = augment(image, np.random.default_rng((*seeds, index)), variation)
         return varied if self._fits(line, varied.shape[1]) else image
 
@@ -229,3 +234,8 @@ class BatchMaker:
     def known(self, chosen: Sequence[int]) -> list[tuple[NDArray[np.uint8], tuple[int, ...]]]:
         """The line image, not augmented, and the classes of each of the chosen lines."""
         return [(self.line_image(index), self.lines[index].classes) for index in chosen]
+
+
+def _own(index: int, seeds: Sequence[int]) -> np.random.Generator:
+    """The chance by which a line becomes blank paper in an epoch."""
+    return np.random.default_rng((*seeds, index, BLANK_CHANCE))

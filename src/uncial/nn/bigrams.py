@@ -79,4 +79,4 @@ class BigramHead(nn.Module):
             classes: (sum of counts,) of the graphemes.
             counts: (N,) graphemes of each text.
         """
-        return ctc_loss(logits, lengths, *self.targets(classes, counts)).sum() / counts.sum()
+        return ctc_loss(logits, lengths, *self.targets(classes, counts)).sum() / counts.sum().clamp(min=1)

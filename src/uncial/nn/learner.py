@@ -108,7 +108,7 @@ class Learner:
         """Mean over the batch's graphemes, in nats, the shares of other heads, teacher and expected errors included."""
         with self.reduced_precision():
             logits, shortcut, bigrams, lengths = self.heads(batch.images, batch.widths)
-        graphemes = batch.counts.sum()
+        graphemes = batch.counts.sum().clamp(min=1)  # a batch may be one line of blank paper
         each = ctc_loss(logits, lengths, batch.classes, batch.counts)
         self.line_losses = each.detach() / batch.counts
         loss = self.config.ctc_weight * each.sum() / graphemes
