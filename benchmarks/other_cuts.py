@@ -86,6 +86,20 @@ def shadow(line: Gray) -> Gray:
     return (line * np.linspace(1, 0.4, line.shape[1])).astype(np.uint8)
 
 
+def faded(levels: float) -> Change:
+    """Pencil that has faded: so many gray levels from paper to the darkest ink, grain of one, JPEG of quality 50."""
+
+    def change(line: Gray) -> Gray:
+        inside = line[line < 255] if (line < 255).any() else line  # masks are pure white
+        paper, dark = np.quantile(inside, (0.6, 0.005))
+        pale = 185 - levels * np.clip((paper - line.astype(float)) / max(1.0, paper - dark), -0.1, 1)
+        pale += np.random.default_rng(0).normal(0, 1, line.shape)
+        packed = cv2.imencode(".jpg", pale.round().astype(np.uint8), (cv2.IMWRITE_JPEG_QUALITY, 50))[1]
+        return np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE), np.uint8)
+
+    return change
+
+
 CHANGES: dict[str, Change] = {
     "as it is": lambda line: line,
     "three times its height of paper at both ends": with_paper(0, 0, 3),
@@ -100,6 +114,8 @@ CHANGES: dict[str, Change] = {
     "black and white (adaptive)": adaptive,
     "noise": noisy,
     "shadow": shadow,
+    "faded to 16 gray levels": faded(16),
+    "faded to 8 gray levels": faded(8),
     "out of focus": lambda line: np.asarray(cv2.GaussianBlur(line, (0, 0), len(line) / 50), np.uint8),
     "slanted to the left": warped(lambda h, _: np.array([[1, -0.3, 0.15 * h], [0, 1, 0]], np.float32)),
     "slanted to the right": warped(lambda h, _: np.array([[1, 0.3, -0.15 * h], [0, 1, 0]], np.float32)),
