@@ -37,8 +37,8 @@ def blank_strips(
         heights.append(y.max() - y.min())
         rows, columns = (slice(max(0, int(p.min() - room)), int(p.max() + room)) for p in (y, x))
         taken[rows, columns] = True
-    high = round(float(np.mean(heights)))
-    for _ in range(TRIES * most if high * LONG < gray.shape[1] and high < gray.shape[0] else 0):
+    high = round(float(np.mean(heights))) if heights else len(gray) // 30
+    for _ in range(TRIES * most if 0 < high * LONG < gray.shape[1] and high < gray.shape[0] else 0):
         top, left = rng.integers(gray.shape[0] - high + 1), rng.integers(gray.shape[1] - high * LONG + 1)
         place = slice(top, top + high), slice(left, left + high * LONG)
         if most and not taken[place].any():

@@ -16,7 +16,7 @@ from uncial.augment import (
     faint,
     warp,
 )
-from uncial.lineimage import ink
+from uncial.lineimage import WIDEST, ink
 
 LINE = draw_line("1 May 1862").image
 ALWAYS = AugmentConfig(chance=1.0)
@@ -143,13 +143,22 @@ def test_a_line_keeps_its_ink_in_the_middle() -> None:
 
 def test_of_blank_paper_no_writing_stays() -> None:
     gray = np.where(LINE < 250, LINE, 200).astype(np.uint8)
+    gray[:, :16] = 255
     written = cv2.dilate((gray < 120).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     for seed in range(40):
         blank = blank_paper(gray, chance(seed))
         assert (blank.shape, blank.dtype) == (gray.shape, np.uint8)
-        on, off = (float(blank[where].mean()) for where in (written, ~written))
+        assert (blank[:, :16] == 255).all()
+        on, off = (float(blank[:, 16:][where[:, 16:]].mean()) for where in (written, ~written))
         assert abs(on - off) < 12  # uneven light
         assert abs(off - 200) < 40
+
+
+def test_the_longest_lines_there_are_can_fade() -> None:
+    longest = np.tile(LINE, (1, WIDEST // LINE.shape[1] + 1))[:, :WIDEST]
+    for seed in range(30):
+        assert faint(longest, chance(seed), 1.0).shape == longest.shape
+        assert blank_paper(longest, chance(seed)).shape == longest.shape
 
 
 def test_a_strength_or_chance_out_of_range_is_refused() -> None:

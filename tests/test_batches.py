@@ -208,5 +208,8 @@ def test_some_lines_become_blank_paper_without_text_others_in_each_epoch(maker: 
     assert epochs[0].widths.tolist() == maker.widths(variation, (1, 0))
     assert len(epochs[0].classes) == int(epochs[0].counts.sum())
     assert torch.equal(epochs[0].images, epochs[1].images)
+    plain = maker.batch(range(12), AugmentConfig(chance=0, blank=0.9), (1, 0))
+    assert not plain.images[:, 0, :, :4].any()  # margins stay, or blank lines could be told by them
+    assert plain.images[:, 0, :, 4:].any()
     assert (maker.batch(range(12), None).counts > 0).all()
     assert (maker.batch(range(12), VARIED, (1, 0)).counts > 0).all()

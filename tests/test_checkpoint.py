@@ -17,6 +17,7 @@ from uncial.checkpoint import (
     Course,
     alone,
     check_there,
+    differ,
     load_checkpoint,
     run_folder,
     save_checkpoint,
@@ -96,6 +97,13 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 def test_a_checkpoint_of_another_training_is_refused_by_what_differs(folder: Path, name: str, value: object) -> None:
     with pytest.raises(TrainingError, match=f"made with another {name}; resume with the settings"):
         load_checkpoint(folder, {**IDENTITY, name: value})
+
+
+def test_only_what_was_stored_can_differ_however_deep_it_stands() -> None:
+    told = {"seed": 1, "augment": {"strength": 0.5}}
+    assert not differ(told, {"seed": 1, "augment": {"strength": 0.5, "blank": 0.1}, "new": 2})
+    assert differ(told, {"seed": 1, "augment": {"strength": 0.6, "blank": 0.1}})
+    assert differ(told, {"augment": {"strength": 0.5}})
 
 
 def test_no_checkpoint_is_told(tmp_path: Path) -> None:

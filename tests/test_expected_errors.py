@@ -77,6 +77,21 @@ def test_its_gradient_makes_better_readings_likelier() -> None:
     assert after < before
 
 
+def test_where_nothing_is_written_reading_nothing_grows_likelier() -> None:
+    logits = torch.full((1, 3, ABC.size), -9.0)
+    logits[0, :, 0], logits[0, 1, 1] = 2.0, 3.0  # a blank everywhere, or an "a" in the middle
+    logits.requires_grad_()
+    nothing = Batch(
+        torch.zeros(1, 1, 1, 1), torch.tensor([3]), torch.tensor([], dtype=torch.long), torch.zeros(1), (0,)
+    )
+    nothing = replace(nothing, counts=nothing.counts.long())
+    loss = ExpectedErrors([_model([(1,)] * 9)], np.array([0]), BEAM)(logits, nothing.widths, nothing)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert 0 < loss.item() < 1
+    assert logits.grad is not None
+    assert logits.grad[0, 1, 0] < 0 < logits.grad[0, 1, 1]
+
+
 def test_steps_beyond_a_line_and_lines_without_a_choice_get_no_gradient() -> None:
     logits, lengths, batch = _batch(TRUTHS, 7)
     sure = torch.full((3, 7, ABC.size), -30.0)

@@ -190,6 +190,16 @@ def test_the_grain_of_blank_paper_stays_faint_and_that_of_a_masked_line_too() ->
     assert ink(line_image(line, PLAIN)).max() < 0.5
 
 
+@pytest.mark.parametrize(("paper", "grain"), [(253, 2), (255, 4), (200, 1)])
+def test_what_grain_is_left_of_bright_paper_stays_faint(paper: int, grain: int) -> None:
+    grainy = np.clip(np.random.default_rng(1).normal(paper, grain, (64, 600)), 0, 255).astype(np.uint8)
+    assert ink(line_image(grainy, PLAIN)).mean() < 0.1
+
+
+def test_pencil_of_a_dozen_gray_levels_is_nearly_full_ink() -> None:
+    assert ink(line_image(pen(185, 171, grain=1), PLAIN)).max() > 0.8
+
+
 def test_pale_pencil_on_gray_paper_looks_like_strong_ink_on_white() -> None:
     strong, pale = (ink(line_image(line, PLAIN)) for line in (pen(230, 20), pen(180, 140)))
     assert np.abs(strong - pale).max() < 0.06

@@ -21,6 +21,7 @@ DEGRADED = 0.5  # of the lines that `degrade` is drawn for
 FADED = 0.2  # of the lines that `faint` is drawn for
 BROAD = 21  # pixels, broader than strokes of a line 64 high
 SHOWS_THROUGH, RULED = 0.3, 0.3  # of blank lines: with writing from the other side, with rules
+WIDEST_WEBP = 16_383  # pixels
 LOG_MARKS = 0.7, 3.2  # of the gray levels by which what is on blank paper is darker
 FAINTEST, FAINT = 7.0, 50.0  # gray levels from paper to full ink of pencil that has faded, of pale ink
 
@@ -103,7 +104,13 @@ def blank_paper(image: Image, rng: np.random.Generator) -> Image:
         if rng.random() < RULED:
             marks[:, rng.integers(columns) :: columns] += np.float32(rng.uniform(0.3, 2))
     light = cv2.blur(bare, (BROAD, BROAD)) - np.float32(np.exp(rng.uniform(*LOG_MARKS))) * marks
-    return _compressed(np.clip(light, 0, PAPER - 1).astype(np.uint8), rng)
+    blank = _compressed(np.clip(light, 0, PAPER - 1).astype(np.uint8), rng)
+    shown = np.flatnonzero((image < PAPER).any(axis=0))
+    if len(shown):  # margins stay white, or blank lines could be told by them
+        blank[:, : shown[0]] = blank[:, shown[-1] + 1 :] = PAPER
+    if paper < PAPER:
+        blank[image == PAPER] = PAPER
+    return blank
 
 
 def _grain(height: int, width: int, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -256,7 +263,8 @@ def faint(image: Image, rng: np.random.Generator, strength: float) -> Image:
 
 def _compressed(image: Image, rng: np.random.Generator) -> Image:
     """What JPEG or WebP of some quality leave of an image."""
-    kind, flag = (".jpg", cv2.IMWRITE_JPEG_QUALITY) if rng.random() < 0.6 else (".webp", cv2.IMWRITE_WEBP_QUALITY)
+    jpeg = rng.random() < 0.6 or image.shape[1] > WIDEST_WEBP
+    kind, flag = (".jpg", cv2.IMWRITE_JPEG_QUALITY) if jpeg else (".webp", cv2.IMWRITE_WEBP_QUALITY)
     _, packed = cv2.imencode(kind, image, [flag, int(rng.integers(40, 96))])
     return cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE)  # type: ignore[return-value]
 

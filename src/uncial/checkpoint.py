@@ -193,10 +193,10 @@ def save_checkpoint(folder: Path, state: dict[str, Any], course: Course, identit
     write_whole(folder / FILE, lambda file: torch.save(whole, file))
 
 
-def _differ(told: Any, now: Any) -> bool:
-    """Whether a part of the identity has changed; a setting that the checkpoint does not know was added since."""
+def differ(told: Any, now: Any) -> bool:
+    """Whether settings that were stored differ from those of now; one that the stored ones lack was added since."""
     if isinstance(told, dict) and isinstance(now, dict):
-        return any(value != now.get(name) for name, value in told.items())
+        return any(differ(value, now.get(name)) for name, value in told.items())
     return bool(told != now)
 
 
@@ -219,7 +219,7 @@ def load_checkpoint(folder: Path, identity: dict[str, Any]) -> tuple[dict[str, A
             )
         course = Course(**whole["course"])
         told = whole["identity"]
-        other = [name for name, value in identity.items() if name in told and _differ(told[name], value)]
+        other = [name for name, value in identity.items() if name in told and differ(told[name], value)]
     except PermissionError as error:
         raise StorageError(f"{path}: may not be read; check its rights") from error
     except TrainingError:

@@ -224,7 +224,7 @@ def _begin(out: Path, plan: Plan, config: TrainConfig, samples: Sequence[Sample]
     path = out / SETTINGS
     if path.is_file():
         told = json.loads(path.read_text(encoding="utf-8"))
-        other = [name for name, value in own.items() if told.get(name) != value]
+        other = [name for name, value in own.items() if checkpoint.differ(told.get(name), value)]
         if other:
             raise ConfigError(
                 f"{out}: holds a comparison with another {other[0]}; go on with the lines and settings it began with, "

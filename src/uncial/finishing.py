@@ -32,9 +32,10 @@ def finish(out: Path, training: BatchMaker, validation: BatchMaker, real: int, c
     if config.int8_lines:
         scaling = training.known(spread(len(training.lines), config.int8_lines))
         judged = validation.known(spread(len(validation.lines), config.validation_lines))
-        few = len(judged) < config.int8_lines  # too few to tell a tenth of a point
-        told = quantise(load_bundle(out), [image for image, _ in scaling], judged + scaling if few else judged)
-        yield f"which graph reads: best path, with lines that it learned from: {told}" if few else told
+        which = "lines"
+        if len(judged) < config.int8_lines:  # too few to tell a tenth of a point
+            judged, which = judged + scaling, "lines, most of them learned from"
+        yield quantise(load_bundle(out), [image for image, _ in scaling], judged, which)
     bundle = load_bundle(out)
     if config.language_bytes and not bundle.language_model:
         texts = [line.classes for line in training.lines[:real]]

@@ -25,9 +25,7 @@ MIDDLE = 128  # gray level; what lies below it beside much pure white is ink
 TOLD = 64  # pixels of height at which the written part is told
 PALE = 32  # gray levels from paper to the darkest ink; with fewer, ink may be but the grain of the paper
 PALEST = 16  # gray levels from paper to full ink at least; pencil that has faded keeps a dozen
-FULL = (
-    7  # times as far as the grain of paper reaches to the light end: there is full ink, or PALE away if that is nearer
-)
+FULL = 7  # times as far from pale paper as its grain reaches to the light end is full ink, PALE levels at most
 ROOM = 0.15  # of the height of the writing: blank rows that stay above and below it
 SIDE = 0.5  # of the height of the image that is left: blank columns that stay at both ends
 CLOSE = 0.1  # of the height: blank rows put above and below large writing that reaches both edges
@@ -221,7 +219,9 @@ def paper_and_contrast(image: Gray) -> tuple[int, int]:
         paper = PAPER
     if to_dark < min(PALE, GRAIN * to_light):  # blank: of 5,214 real lines none is like that
         return paper, PAPER
-    return paper, max(paper - dark, min(PALE, max(PALEST, FULL * to_light)))
+    # Of paper that was exposed until it is white, the grain cannot be told: half of it is cut off.
+    least = PALE if light >= PAPER - 1 else min(PALE, max(PALEST, FULL * to_light))
+    return paper, max(paper - dark, least)
 
 
 def line_x(config: LineImageConfig, part: Part, x: Place) -> Place:

@@ -27,13 +27,19 @@ from uncial.runtime import LineImage, Runtime
 ALLOWED = 0.001  # CER that int8 may cost, as a fraction, beside what chance may make of as many lines
 
 
-def quantise(bundle: Bundle, measured: Sequence[LineImage], judged: Sequence[tuple[LineImage, Sequence[int]]]) -> str:
+def quantise(
+    bundle: Bundle,
+    measured: Sequence[LineImage],
+    judged: Sequence[tuple[LineImage, Sequence[int]]],
+    which: str = "lines",
+) -> str:
     """Add an int8 graph to a bundle, unless it reads worse than the bundle's own by more than `ALLOWED` and chance.
 
     Args:
         bundle: with a graph; its folder is replaced as a whole, and only when a graph was found to be good.
         measured: line images as `line_image` makes them; they set the scales. Some dozens of training lines.
         judged: line images with their classes; by them the two are compared.
+        which: lines these are, for the sentence.
 
     Returns:
         One sentence on what was found.
@@ -51,7 +57,7 @@ def quantise(bundle: Bundle, measured: Sequence[LineImage], judged: Sequence[tup
     for parts, graphs in _graphs(bundle, measured):
         after = _errors_of(graphs, bundle, judged)
         cer, cer_before = after.sum() / graphemes, before.sum() / graphemes
-        told = f"CER {cer:.2%} with int8 {parts}, {cer_before:.2%} without, on {len(judged):,} lines"
+        told = f"CER {cer:.2%} with int8 {parts}, {cer_before:.2%} without, on {len(judged):,} {which}"
         if costs_little(after - before, graphemes):
             with_int8_graphs(bundle, graphs)
             return f"{told}: reading takes the faster graph"

@@ -22,7 +22,7 @@ from uncial.sources import Sample
 from uncial.splice import Splice, spliced_image
 
 TYPICAL_WIDTH = 768  # pixels; a batch holds as many pixels as `batch_lines` lines of this width
-BLANK_CHANCE = 2  # behind (seed, epoch, line): other draws than those of the augmentation and of splices
+BLANK, BLANK_PAPER = 2, 3  # behind (seed, epoch, line): other draws than those of the augmentation and of splices
 AHEAD = 4  # batches prepared while the network learns from one
 
 
@@ -193,7 +193,7 @@ class BatchMaker:
     ) -> tuple[TrainingLine, Splice | None]:
         """A line as it is in this epoch, before it is augmented, and how it was put together, if it was."""
         line, splice = self.lines[index], None
-        if variation is not None and _own(index, seeds).random() < variation.blank:
+        if variation and variation.blank and np.random.default_rng((*seeds, index, BLANK)).random() < variation.blank:
             return replace(line, classes=()), None
         if variation is not None and self.splices is not None:
             splice = self.splices(index, seeds)
@@ -213,7 +213,7 @@ class BatchMaker:
         if variation is None:
             return image
         if not line.classes:
-            image = blank_paper(image, _own(index, seeds))
+            image = blank_paper(image, np.random.default_rng((*seeds, index, BLANK_PAPER)))
         varied = augment(image, np.random.default_rng((*seeds, index)), variation)
         return varied if self._fits(line, varied.shape[1]) else image
 
@@ -234,8 +234,3 @@ class BatchMaker:
     def known(self, chosen: Sequence[int]) -> list[tuple[NDArray[np.uint8], tuple[int, ...]]]:
         """The line image, not augmented, and the classes of each of the chosen lines."""
         return [(self.line_image(index), self.lines[index].classes) for index in chosen]
-
-
-def _own(index: int, seeds: Sequence[int]) -> np.random.Generator:
-    """The chance by which a line becomes blank paper in an epoch."""
-    return np.random.default_rng((*seeds, index, BLANK_CHANCE))

@@ -58,7 +58,7 @@ class ExpectedErrors:
             return logits.sum() * 0.0
         line = torch.tensor(rows, device=logits.device)
         counts = torch.tensor([len(text) for text in texts])
-        classes = torch.tensor([class_ for text in texts for class_ in text])
+        classes = torch.tensor([class_ for text in texts for class_ in text], dtype=torch.long)
         steps = log_probs[line].transpose(0, 1)
         seen = -functional.ctc_loss(steps, classes, lengths[line].cpu(), counts, blank=BLANK, reduction="none")
         # The score that the search gave, which knows the language, with the gradient of what is seen in the image.
@@ -84,7 +84,7 @@ class ExpectedErrors:
         for part, model in enumerate(self.models):
             rows = [row for row, line in enumerate(batch.lines) if self.parts[line] == part]
             for row, readings in zip(rows, beam_search([steps[row] for row in rows], model, self.beam), strict=True):
-                likely = [reading for reading in _likely(readings) if reading.classes]
+                likely = _likely(readings)
                 errors = [Levenshtein.distance(reading.classes, truths[row]) for reading in likely]
                 if len(set(errors)) > 1:
                     pairs = zip(likely, errors, strict=True)
