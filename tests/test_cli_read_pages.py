@@ -1,9 +1,11 @@
 """`uncial read` on pages: which line finder, what counts as a page, and what else is not to happen in silence."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from commands import ROOT, uncial, written_sheet
@@ -46,6 +48,18 @@ def test_an_empty_page_empties_the_file_that_it_is_written_over(tiny_bundle: Bun
     out.write_text("of an older page", encoding="utf-8")
     ran = uncial("read", "-m", tiny_bundle.path, tmp_path / "blank.png", "-o", out, "--force")
     assert (ran.code, out.read_text(encoding="utf-8")) == (0, "")
+
+
+def test_a_page_on_which_the_other_side_alone_shows_through_says_so(tmp_path: Path) -> None:
+    will = cv2.imread(str(ROOT / "examples" / "pages" / "will.jpg"), cv2.IMREAD_GRAYSCALE).astype(float)
+    dark = np.clip((np.quantile(will, 0.9) - will) / 80, 0, 1)[:, ::-1]
+    (tmp_path / "verso.png").write_bytes(stored(np.round(200 - 20 * cv2.blur(dark, (5, 5))).astype(np.uint8), "PNG"))
+    ran = uncial("read", "--quality", "fast", tmp_path / "verso.png")
+    assert (ran.out, ran.code) == ("", 0)
+    assert re.search(r"verso.png: left out \d+ lines of the other side that show through", ran.told)
+    assert "no writing was found" not in ran.told
+    all_of_it = uncial("read", "--quality", "fast", "--cut-off", tmp_path / "verso.png")
+    assert len(all_of_it.out.split("\n")) > 5
 
 
 def test_lines_are_found_with_the_layout_bundle_that_is_named(page: Path, coarse: Path, tiny_bundle: Bundle) -> None:

@@ -103,6 +103,34 @@ def test_a_page_is_turned_upside_down_only_if_it_is_clearly_more_legible(scores,
     assert np.sign(found.lines[0].baseline[-1][0] - found.lines[0].baseline[0][0]) == up
 
 
+def pale(levels):
+    """The example as if written so many gray levels darker than the paper, and the same as seen from the other side."""
+    will = cv2.GaussianBlur(cv2.imread(str(EXAMPLE), cv2.IMREAD_GRAYSCALE), (0, 0), 1).astype(float)
+    dark = np.clip((np.quantile(will, 0.9) - will) / 80, 0, 1) * levels
+    behind = cv2.GaussianBlur(dark[:, ::-1], (0, 0), 1.5)
+    grain = np.random.default_rng(1).normal(0, 1, will.shape)
+    return tuple(np.round(200 - seen + grain).astype(np.uint8) for seen in (dark, behind))
+
+
+def test_faded_writing_is_found_and_that_of_the_other_side_is_not_unless_asked_for():
+    faded, behind = pale(20)
+    reader = Recognizer.load(quality="fast")
+    page = reader.read_page(faded)
+    assert len(page.lines) >= 5 and not page.shows_through
+    assert "testament" in page.text
+    verso = reader.read_page(behind)
+    assert not verso.lines and verso.shows_through >= 5
+    assert len(reader.read_page(behind, cut_off=True).lines) == verso.shows_through
+    assert len(find_lines(behind).lines) == verso.shows_through  # nobody reads it: it cannot be told
+    turned = reader.read_page(np.ascontiguousarray(np.rot90(behind, 2)), rotate="auto")
+    assert not turned.lines and turned.shows_through
+
+
+def test_a_page_of_dark_ink_is_not_looked_at_in_a_mirror():
+    page, _ = drawn_page(ROWS)
+    assert find_lines(page, legible=lambda gray, lines: pytest.fail("looked at")).lines
+
+
 def test_strips_that_cannot_be_read_do_not_stop_the_telling_of_which_way_is_up():
     gray = np.full((40, 3000), 220, np.uint8)
     line = Line("l", ((0.0, 2.0), (2999.0, 2.0)), ((0.0, 0.0), (2999.0, 0.0), (2999.0, 3.0), (0.0, 3.0)))

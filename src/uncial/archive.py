@@ -18,6 +18,7 @@ from uncial.image_file import is_folder, load_image
 from uncial.layout import is_strip, shows_line
 from uncial.recognizer import Recognizer
 from uncial.scan import STDIN, SUFFIXES, Scan, open_scans
+from uncial.wording import count_of
 
 LINES_AT_ONCE = 64  # line images held in memory together; they are read sooner beside their like
 DOUBTFUL = 0.8  # mean confidence of a page; the three val pages of 71 that lie below have some 30 % CER
@@ -209,7 +210,8 @@ def _result(reading: Reading, task: Task) -> Result:
     if not isinstance(outcome, Page):
         silent = () if outcome.text else (f"{reading.name}: no writing was found{page}",)
         return Result(reading.name, file, data, (), silent)
-    notes = [] if outcome.text or outcome.failures else [f"{reading.name}: no writing was found on this page{turned}"]
+    there = outcome.text or outcome.failures or outcome.shows_through
+    notes = [] if there else [f"{reading.name}: no writing was found on this page{turned}"]
     sure = outcome.confidence if len(outcome.lines) >= ENOUGH_LINES else None
     if sure is not None and sure < DOUBTFUL:
         doubt = f"the model can hardly read this page: its lines' mean confidence is {sure:.0%}"
@@ -219,6 +221,9 @@ def _result(reading: Reading, task: Task) -> Result:
             f"{reading.name}: left out {outcome.left_out} pieces of lines that the picture's rim cuts off, of a facing "
             "page as it seems; to have them, --cut-off"
         )
+    if outcome.shows_through:
+        shown = f"left out {count_of(outcome.shows_through, 'line')} of the other side that show through"
+        notes.append(f"{reading.name}: {shown}, which a mirror makes more legible; to have them, --cut-off")
     lost = tuple(failure.reason for failure in outcome.failures)
     return Result(reading.name, file, data, lost, tuple(notes), page=True)
 

@@ -77,7 +77,10 @@ def read(
         Rotate, typer.Option(help="Auto: pages may lie on their side or head. Finding lines takes four times as long.")
     ] = Rotate.none,
     cut_off: Annotated[
-        bool, typer.Option("--cut-off", help="Read pieces of a facing page's lines, too, that the picture cuts off.")
+        bool,
+        typer.Option(
+            "--cut-off", help="Read lines of a facing page or the other side, too, that are cut off or show through."
+        ),
     ] = False,
     processes: Annotated[
         int | None,

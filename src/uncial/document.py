@@ -156,6 +156,7 @@ class Page:
         regions: in reading order.
         failures: lines that could not be read, by their ids; they have no transcript.
         left_out: how many pieces of lines of a facing page were found and are not among the lines.
+        shows_through: how many lines of the other side were found on a page that shows nothing else; none is a line.
     """
 
     image: str
@@ -164,6 +165,7 @@ class Page:
     regions: tuple[Region, ...] = ()
     failures: tuple[Failure, ...] = ()
     left_out: int = 0
+    shows_through: int = 0
 
     def __post_init__(self) -> None:
         """Check the size and that no id stands for two things."""

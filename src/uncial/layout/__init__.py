@@ -16,6 +16,7 @@ from uncial.geometry import Points, box_around, length
 from uncial.image_file import Gray
 from uncial.layout.found import FoundLine, page_of
 from uncial.layout.network import find_with_network, open_finder
+from uncial.layout.page_image import is_pale
 from uncial.layout.projection import find_by_projection
 
 Finder = Callable[[Gray], list[FoundLine]]
@@ -27,7 +28,8 @@ LONG = 8  # times as wide as high is no page
 HIGH = 500  # pixels; a line of writing is lower, 2 cm of paper even at 600 dpi
 FILLED = 0.25  # of the height of its image, by a line that is all there is; those of marked pages fill a third or more
 UPRIGHT = 1.5  # a turned page must show so many times more line than the page as it is
-CLEARLY = 0.03  # by so much a page must be more legible the other way up
+CLEARLY = 0.03  # by so much a page must be more legible the other way up, or in a mirror
+LEGIBLE = 0.6  # in a mirror at least, where too little is read to tell
 Legible = Callable[[Gray, Page], float]  # how surely the lines of an upright page are read, 0 to 1
 
 
@@ -51,8 +53,9 @@ def find_lines(
         rotate: "none": the page stands upright; "auto": it may lie on its side or stand on its head, which takes three
             to four times as long.
         legible: tells which way up a page can be read; None: a page may lie on its side only, and its more even margin
-            is taken for the left one, which is right of two pages in three.
-        cut_off: keep pieces of a facing page's lines, too, that the picture's rim cuts off.
+            is taken for the left one, which is right of two pages in three; and writing that shows through stays.
+        cut_off: keep pieces of a facing page's lines, too, that the picture's rim cuts off, and on a pale page writing
+            that shows through from the other side.
 
     Returns:
         Regions and lines in reading order; baselines run in reading direction, also on a page that is turned.
@@ -68,10 +71,9 @@ def find_lines(
         turned = _turned(gray, turn)
         return page_of(find(turned), (turned.shape[1], turned.shape[0]), name, cut_off=cut_off)
 
-    pages = {turn: seen(turn) for turn in turns}
+    pages, best = {turn: seen(turn) for turn in turns}, 0
     if rotate == "none":
-        return pages[0]
-    best = 0
+        return pages[0] if cut_off else _of_this_side(gray, pages[0], find, legible)
     if max(_written(pages[1]), _written(pages[3])) > UPRIGHT * _written(pages[0]):
         best = max((1, 3), key=lambda turn: _raggedness(pages[turn]))
     if legible:
@@ -80,7 +82,23 @@ def find_lines(
             pages[ways[1]] = seen(ways[1])
         here, there = (legible(_turned(gray, turn), pages[turn]) for turn in ways)
         best = ways[there > here + CLEARLY]
-    return _turned_back(pages[best], best)
+    page = pages[best] if cut_off else _of_this_side(_turned(gray, best), pages[best], find, legible)
+    return _turned_back(page, best)
+
+
+def _of_this_side(gray: Gray, page: Page, find: Finder, legible: Legible | None) -> Page:
+    """The page, without lines where all that is found shows through from the other side: a mirror makes it legible.
+
+    Of twenty pages made so, 15 and 25 gray levels dark, all were more legible in the mirror by 0.03 to 0.4, where
+    anything was read; of the same pages written so palely on this side, none.
+    """
+    if not page.lines or legible is None or not is_pale(gray):
+        return page
+    mirrored = np.ascontiguousarray(gray[:, ::-1])
+    here, there = legible(gray, page), legible(mirrored, page_of(find(mirrored), (page.width, page.height)))
+    if there <= (here or LEGIBLE) + CLEARLY:
+        return page
+    return replace(page, regions=(), shows_through=len(page.lines))
 
 
 def _finder(name: str, bundle: Path | None) -> Finder:
