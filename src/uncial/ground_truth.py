@@ -28,7 +28,7 @@ from uncial.text import graphemes, reading_text
 Progress = Callable[[int, int], None]
 
 MANY_DOCUMENTS = 8  # a text in more documents than this is a formula, not one writer's own words
-BLANK_INK = 0.5  # of full ink, so at least 8 gray levels: an image with less ink everywhere shows nothing
+BLANK_INK = 0.5  # of full ink, so at least 5 gray levels: an image with less ink everywhere shows nothing
 
 # Kinds of lines that are left out.
 NO_COUNTERPART = "flawed source"
