@@ -20,7 +20,7 @@ from uncial.atomic import written_whole
 from uncial.config import choose
 from uncial.decoders import steps_needed
 from uncial.errors import GroundTruthError, ImageError, StorageError
-from uncial.lineimage import LineImageConfig, ink, line_image
+from uncial.lineimage import LineImageConfig, ink, line_image, paper_and_contrast
 from uncial.sources import Sample, split_of
 from uncial.sources.writing import FORMS, StoredLine, stored_line, write_lines
 from uncial.text import graphemes, reading_text
@@ -28,7 +28,7 @@ from uncial.text import graphemes, reading_text
 Progress = Callable[[int, int], None]
 
 MANY_DOCUMENTS = 8  # a text in more documents than this is a formula, not one writer's own words
-BLANK_INK = 0.5  # of full ink, so at least 5 gray levels: an image with less ink everywhere shows nothing
+BLANK = 16  # gray levels: an image of which nothing is darker than its paper by so many shows nothing
 
 # Kinds of lines that are left out.
 NO_COUNTERPART = "flawed source"
@@ -223,7 +223,7 @@ def _look(sample: Sample, network: CRNNConfig, preprocessing: LineImageConfig) -
     if needed > steps:
         reason = f"its text needs {needed} time steps, the image of {width} pixels gives {steps}"
         left_out = LeftOut(sample.id, TOO_NARROW, reason)
-    blank = float(ink(line).max()) < BLANK_INK
+    blank = float(ink(line).max()) * paper_and_contrast(line)[1] < BLANK
     return _Look(sample, left_out, reading.text, tuple(reading.marks.items()), width, digest, blank)
 
 
