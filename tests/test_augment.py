@@ -11,11 +11,10 @@ from uncial.augment import (
     Image,
     augment,
     augmented_width,
-    blank_paper,
     degrade,
-    faint,
     warp,
 )
+from uncial.faded import blank_paper, faint
 from uncial.lineimage import WIDEST, ink
 
 LINE = draw_line("1 May 1862").image

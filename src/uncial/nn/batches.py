@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from uncial.architecture import CRNNConfig
-from uncial.augment import AugmentConfig, augment, augmented_width, blank_paper
+from uncial.augment import AugmentConfig, augment, augmented_width
 from uncial.decoders import steps_needed
+from uncial.faded import blank_paper
 from uncial.lineimage import LineImageConfig, ink, line_image
 from uncial.sources import Sample
 from uncial.splice import Splice, spliced_image
