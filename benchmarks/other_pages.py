@@ -128,7 +128,8 @@ def main() -> None:
     chosen = options.parse_args()
     pages, unusable = marked_pages(chosen.data), list[Failure]()
     val = [page for page in pages if page.split == "val"]
-    some = list(opened(val[:: max(1, len(val) // chosen.pages)][: chosen.pages], "val", unusable))
+    places = np.unique(np.linspace(0, len(val) - 1, min(chosen.pages, len(val))).round().astype(int))
+    some = list(opened([val[place] for place in places], "val", unusable))
     truths = [
         graphemes("\n".join(reading_text(line.transcript.text).text for line in page.lines if line.transcript))
         for _, _, page in some

@@ -1,5 +1,6 @@
 """Finding lines on drawn pages: what a finder must keep, tracing, order, and pages that lie on their side."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -122,13 +123,24 @@ def test_faded_writing_is_found_and_that_of_the_other_side_is_not_unless_asked_f
     assert not verso.lines and verso.shows_through >= 5
     assert len(reader.read_page(behind, cut_off=True).lines) == verso.shows_through
     assert len(find_lines(behind).lines) == verso.shows_through  # nobody reads it: it cannot be told
-    turned = reader.read_page(np.ascontiguousarray(np.rot90(behind, 2)), rotate="auto")
-    assert not turned.lines and turned.shows_through
+    assert reader.read_page(behind, rotate="auto") == verso
 
 
-def test_a_page_of_dark_ink_is_not_looked_at_in_a_mirror():
-    page, _ = drawn_page(ROWS)
+@pytest.mark.parametrize("rows", [ROWS, ROWS[:3], [(80, 400, 160)]])
+def test_a_page_of_dark_ink_is_not_looked_at_in_a_mirror_however_little_it_is(rows):
+    page, _ = drawn_page(rows)
     assert find_lines(page, legible=lambda gray, lines: pytest.fail("looked at")).lines
+
+
+@pytest.mark.parametrize(("scores", "stays"), [((0.5, 0.58), True), ((0.7, 0.72), True), ((0.5, 0.7), False)])
+def test_a_pale_page_is_of_the_other_side_only_if_it_is_read_in_the_mirror_and_clearly_better(scores, stays):
+    page, _ = drawn_page(ROWS)
+    faded = (225 - (225 - page.astype(int)) // 8).astype(np.uint8)
+    told = iter(scores)
+    found = find_lines(faded, legible=lambda gray, lines: next(told))
+    assert bool(found.lines) is stays
+    assert bool(found.shows_through) is not stays
+    assert shows_line(replace(found, height=400)) is False
 
 
 def test_strips_that_cannot_be_read_do_not_stop_the_telling_of_which_way_is_up():

@@ -53,7 +53,7 @@ class Task:
         n_best: see `Recognizer.load`.
         backend: see `Recognizer.load`.
         words: see `Recognizer.load`.
-        cut_off: whether pieces of a facing page's lines are read; see `layout.find_lines`.
+        cut_off: whether lines of a facing page and the other side are read; see `layout.find_lines`.
         layout: see `Recognizer.load`.
 
     Raises:

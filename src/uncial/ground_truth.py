@@ -28,7 +28,7 @@ from uncial.text import graphemes, reading_text
 Progress = Callable[[int, int], None]
 
 MANY_DOCUMENTS = 8  # a text in more documents than this is a formula, not one writer's own words
-BLANK = 16  # gray levels: an image of which nothing is darker than its paper by so many shows nothing
+BLANK, BLANK_INK = 12, 0.5  # gray levels below the paper, share of full ink: with less everywhere, nothing is seen
 
 # Kinds of lines that are left out.
 NO_COUNTERPART = "flawed source"
@@ -223,7 +223,7 @@ def _look(sample: Sample, network: CRNNConfig, preprocessing: LineImageConfig) -
     if needed > steps:
         reason = f"its text needs {needed} time steps, the image of {width} pixels gives {steps}"
         left_out = LeftOut(sample.id, TOO_NARROW, reason)
-    blank = float(ink(line).max()) * paper_and_contrast(line)[1] < BLANK
+    blank = paper_and_contrast(line)[0] - int(line.min()) < BLANK or float(ink(line).max()) < BLANK_INK
     return _Look(sample, left_out, reading.text, tuple(reading.marks.items()), width, digest, blank)
 
 

@@ -172,7 +172,7 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
             page: where its lines are, in pixels of `gray`; None: they are looked for.
             rotate: "none": the page stands upright; "auto": it may lie on its side or stand on its head; it is taken
                 the way up in which its longest lines are read with more confidence.
-            cut_off: read pieces of a facing page's lines, too; see `layout.find_lines`.
+            cut_off: read lines of a facing page and the other side, too; see `layout.find_lines`.
 
         Returns:
             The page with a transcript for each line; what stands there instead tells `failures`.

@@ -1,13 +1,17 @@
 """Pages as a line finder sees them: scaled, and with ink told from paper whatever the light was."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from uncial.geometry import Points
 from uncial.image_file import Gray
 
 LEAST_CONTRAST = 20.0  # gray levels from paper to full ink; keeps the grain of blank paper from turning into ink
 PALE = 40.0  # gray levels; with fewer, what is seen may be the writing of the other side
+INK = 0.98  # share of pixels that are no ink, or paler than its darkest
 HIGH = 1000  # pixels of the longer side of a page, at which its contrast is told
 
 
@@ -24,12 +28,19 @@ def page_ink(gray: Gray) -> NDArray[np.float32]:
     return share
 
 
-def is_pale(gray: Gray) -> bool:
-    """Whether all that a page, uint8 (H, W), shows is little darker than its paper."""
+def is_pale(gray: Gray, areas: Sequence[Points]) -> bool:
+    """Whether what is seen in some areas of a page is little darker than its paper.
+
+    Args:
+        gray: uint8 (H, W).
+        areas: polygons, such as the boundaries of lines; all the rest may be blank and does not count.
+    """
     scale = min(1.0, HIGH / max(gray.shape))
     width, height = (max(8, round(side * scale)) for side in gray.shape[::-1])
-    small = cv2.resize(gray, (width, height), interpolation=cv2.INTER_AREA)
-    return _contrast(_darker(small)) < PALE  # type: ignore[arg-type]
+    dark = _darker(cv2.resize(gray, (width, height), interpolation=cv2.INTER_AREA))  # type: ignore[arg-type]
+    inside = np.zeros(dark.shape, np.uint8)
+    cv2.fillPoly(inside, [np.rint(np.array(area) * scale).astype(np.int32) for area in areas], 1)
+    return not inside.any() or float(np.quantile(dark[inside > 0], INK)) < PALE
 
 
 def _darker(gray: Gray) -> NDArray[np.float32]:
@@ -43,4 +54,4 @@ def _darker(gray: Gray) -> NDArray[np.float32]:
 
 
 def _contrast(dark: NDArray[np.float32]) -> float:
-    return float(np.quantile(dark[::4, ::4], 0.98))
+    return float(np.quantile(dark[::4, ::4], INK))
