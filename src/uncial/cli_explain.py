@@ -99,7 +99,7 @@ def notes_on(recognizer: "Recognizer", gray: "Gray", image: Path) -> list[str]:
         line_image(gray, recognizer.bundle.line_image)
     except ImageError as error:
         raise ImageError(f"{image}: {error}") from error
-    lines = 1 if is_strip(gray) else len(recognizer.find_lines(gray).lines)
+    lines = 1 if is_strip(gray) else len(recognizer.find_lines(gray, cut_off=True).lines)
     told = f"{image}: it seems to show a page of {lines} lines; cut out the one that is meant"
     if lines > MOST_FOUND:
         raise ImageError(told)
