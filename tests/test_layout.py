@@ -11,6 +11,7 @@ from uncial.document import Line, Page, Region
 from uncial.errors import BundleError, ConfigError
 from uncial.layout import FINDERS, find_lines, is_strip, network, shows_line
 from uncial.layout.bundle import load_layout, save_layout
+from uncial.layout.page_image import without_specks
 from uncial.layout.tracing import traced_lines
 from uncial.layout_metrics import count_baselines
 from uncial.recognizer import Recognizer
@@ -102,6 +103,17 @@ def test_a_page_is_turned_upside_down_only_if_it_is_clearly_more_legible(scores,
     told = iter(scores)
     found = find_lines(page, rotate="auto", legible=lambda gray, lines: next(told))
     assert np.sign(found.lines[0].baseline[-1][0] - found.lines[0].baseline[0][0]) == up
+
+
+def test_specks_of_a_page_in_black_and_white_are_no_lines():
+    page, true = drawn_page(ROWS, size=(1800, 1400))
+    clean = np.where(page < 128, 0, 255).astype(np.uint8)
+    specked = np.where(np.random.default_rng(1).random(page.shape) < 0.02, 0, clean).astype(np.uint8)
+    found = find_lines(specked)
+    counts = count_baselines(true, [line.baseline for line in found.lines])
+    assert counts.recall > 0.9 and counts.precision > 0.9
+    assert without_specks(page) is page
+    assert (without_specks(specked) == 0).sum() < 1.2 * (clean == 0).sum() < (specked == 0).sum()
 
 
 def pale(levels):

@@ -16,7 +16,7 @@ from uncial.geometry import Points, box_around, length
 from uncial.image_file import Gray
 from uncial.layout.found import FoundLine, page_of
 from uncial.layout.network import find_with_network, open_finder
-from uncial.layout.page_image import is_pale
+from uncial.layout.page_image import is_pale, without_specks
 from uncial.layout.projection import find_by_projection
 
 Finder = Callable[[Gray], list[FoundLine]]
@@ -69,7 +69,7 @@ def find_lines(
 
     def seen(turn: int) -> Page:
         turned = _turned(gray, turn)
-        return page_of(find(turned), (turned.shape[1], turned.shape[0]), name, cut_off=cut_off)
+        return page_of(find(without_specks(turned)), (turned.shape[1], turned.shape[0]), name, cut_off=cut_off)
 
     pages, best = {turn: seen(turn) for turn in turns}, 0
     if rotate == "none":
