@@ -11,9 +11,7 @@ from uncial.image_file import Gray
 
 LEAST_CONTRAST = 20.0  # gray levels from paper to full ink; keeps the grain of blank paper from turning into ink
 PALE = 40.0  # gray levels; with fewer, what is seen may be the writing of the other side
-SPECKED = (
-    1600  # pixels of the longer side, at which specks are a pixel or two large; of pages half as large so are dots
-)
+SPECKED = 1600  # pixels of the longer side at which specks are a pixel or two large; at half of it, so are strokes
 BLACK, WHITE, GRAY = 8, 248, 0.03  # gray levels below and from which a pixel is so; share of others at most
 INK = 0.98  # share of pixels that are no ink, or paler than its darkest
 HIGH = 1000  # pixels of the longer side of a page, at which its contrast is told
