@@ -12,22 +12,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from uncial import Recognizer
 from uncial.document import Failure, Page
+from uncial.image_file import Gray
 from uncial.sources.marked_pages import marked_pages, opened
-
-Gray = NDArray[np.uint8]
 
 LONG = 6  # heights
 TRIES = 200  # places for each strip
 ROOM = 0.3  # of a line's height, around each line, for strokes beyond its boundary
 
 
-def blank_strips(
-    gray: NDArray[np.uint8], page: Page, most: int, rng: np.random.Generator
-) -> Iterator[NDArray[np.uint8]]:
+def blank_strips(gray: Gray, page: Page, most: int, rng: np.random.Generator) -> Iterator[Gray]:
     """At most so many strips (h, w) at random places of a page, none of which reaches into a line or another strip."""
     taken = np.zeros(gray.shape, bool)
     heights = []
@@ -57,7 +53,7 @@ def main() -> None:
     rng, unusable = np.random.default_rng(0), list[Failure]()
     strips = [
         strip
-        for _, gray, page in opened(marked_pages(args.pages), "all", unusable, lambda done, total: None)
+        for _, gray, page in opened(marked_pages(args.pages), "all", unusable)
         for strip in blank_strips(gray, page, args.strips, rng)
     ]
     print(f"{len(strips)} strips, {len(unusable)} pages that cannot be used")

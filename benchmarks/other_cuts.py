@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uncial import Recognizer
+from uncial.image_file import Gray
 from uncial.metrics import count_edits, pooled
 from uncial.nn.batches import spread
 from uncial.sources import read_samples, split_of
 from uncial.text import graphemes, reading_text
 
-Gray = NDArray[np.uint8]
 Change = Callable[[Gray], Gray]
 
 
@@ -69,16 +69,30 @@ def black_and_white(line: Gray) -> Gray:
     return np.asarray(cv2.threshold(line, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1], np.uint8)
 
 
-def adaptive(line: Gray) -> Gray:
-    """Black is what is 12 levels darker than around it."""
-    around = max(31, len(line) // 2 | 1)
+def adaptive(around: Callable[[Gray], int]) -> Change:
+    """Black is what is 12 levels darker than around it, within a square of so many pixels, an odd number."""
     how = cv2.ADAPTIVE_THRESH_GAUSSIAN_C, cv2.THRESH_BINARY
-    return np.asarray(cv2.adaptiveThreshold(line, 255, *how, around, 12), np.uint8)
+    return lambda image: np.asarray(cv2.adaptiveThreshold(image, 255, *how, around(image), 12), np.uint8)
 
 
-def noisy(line: Gray) -> Gray:
-    """Noise of 20 gray levels."""
-    return np.clip(line + np.random.default_rng(0).normal(0, 20, line.shape), 0, 255).astype(np.uint8)
+def noisy(levels: float) -> Change:
+    """Noise of so many gray levels."""
+
+    def change(image: Gray) -> Gray:
+        noise = np.random.default_rng(0).normal(0, levels, image.shape)
+        return np.clip(image + noise, 0, 255).astype(np.uint8)
+
+    return change
+
+
+def jpeg(quality: int) -> Change:
+    """What JPEG of a quality leaves."""
+
+    def change(image: Gray) -> Gray:
+        packed = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, quality))[1]
+        return np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE), np.uint8)
+
+    return change
 
 
 def shadow(line: Gray) -> Gray:
@@ -94,8 +108,7 @@ def faded(levels: float) -> Change:
         paper, dark = np.quantile(inside, (0.6, 0.005))
         pale = 185 - levels * np.clip((paper - line.astype(float)) / max(1.0, paper - dark), -0.1, 1)
         pale += np.random.default_rng(0).normal(0, 1, line.shape)
-        packed = cv2.imencode(".jpg", pale.round().astype(np.uint8), (cv2.IMWRITE_JPEG_QUALITY, 50))[1]
-        return np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE), np.uint8)
+        return jpeg(50)(pale.round().astype(np.uint8))
 
     return change
 
@@ -109,10 +122,10 @@ CHANGES: dict[str, Change] = {
     "cut along its ink": along_ink,
     "a twelfth lost above and below": cut(0.08),
     "half of the resolution": scaled(0.5, 0.5),
-    "JPEG, quality 20": lambda line: np.asarray(cv2.imdecode(cv2.imencode(".jpg", line, (1, 20))[1], 0), np.uint8),
+    "JPEG, quality 20": jpeg(20),
     "black and white (Otsu)": black_and_white,
-    "black and white (adaptive)": adaptive,
-    "noise": noisy,
+    "black and white (adaptive)": adaptive(lambda line: max(31, len(line) // 2 | 1)),
+    "noise": noisy(20),
     "shadow": shadow,
     "faded to 16 gray levels": faded(16),
     "faded to 8 gray levels": faded(8),

@@ -14,16 +14,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from other_cuts import black_and_white, faded
+from other_cuts import Change, adaptive, black_and_white, faded, jpeg, noisy
 from rapidfuzz.distance import Levenshtein
 
 from uncial import Recognizer
 from uncial.document import Failure
+from uncial.image_file import Gray
 from uncial.sources.marked_pages import marked_pages, opened
 from uncial.text import graphemes, reading_text
 
-Gray = NDArray[np.uint8]
-Change = Callable[[Gray], Gray]
 TABLE = 50  # gray level of what a page lies on
 
 
@@ -78,17 +77,6 @@ def bent(page: Gray) -> Gray:
     return np.asarray(cv2.remap(page, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
-def noisy(page: Gray) -> Gray:
-    """Noise of 18 gray levels."""
-    return np.clip(page + np.random.default_rng(0).normal(0, 18, page.shape), 0, 255).astype(np.uint8)
-
-
-def adaptive(page: Gray) -> Gray:
-    """Black is what is 12 levels darker than within 25 pixels around it."""
-    how = cv2.ADAPTIVE_THRESH_GAUSSIAN_C, cv2.THRESH_BINARY
-    return np.asarray(cv2.adaptiveThreshold(page, 255, *how, 51, 12), np.uint8)
-
-
 def sized(scale: float) -> Change:
     """Another resolution."""
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
@@ -108,11 +96,11 @@ CHANGES: dict[str, Change] = {
     "0.7 of the resolution": sized(0.7),
     "half of the resolution": sized(0.5),
     "twice the resolution": sized(2),
-    "JPEG, quality 25": lambda page: np.asarray(cv2.imdecode(cv2.imencode(".jpg", page, (1, 25))[1], 0), np.uint8),
-    "noise": noisy,
+    "JPEG, quality 25": jpeg(25),
+    "noise": noisy(18),
     "out of focus (1.5 pixels)": lambda page: np.asarray(cv2.GaussianBlur(page, (0, 0), 1.5), np.uint8),
     "black and white (Otsu)": black_and_white,
-    "black and white (adaptive)": adaptive,
+    "black and white (adaptive)": adaptive(lambda page: 51),
     "faded to 16 gray levels": faded(16),
 }
 

@@ -81,10 +81,8 @@ def test_where_nothing_is_written_reading_nothing_grows_likelier() -> None:
     logits = torch.full((1, 3, ABC.size), -9.0)
     logits[0, :, 0], logits[0, 1, 1] = 2.0, 3.0  # a blank everywhere, or an "a" in the middle
     logits.requires_grad_()
-    nothing = Batch(
-        torch.zeros(1, 1, 1, 1), torch.tensor([3]), torch.tensor([], dtype=torch.long), torch.zeros(1), (0,)
-    )
-    nothing = replace(nothing, counts=nothing.counts.long())
+    none = torch.zeros(0, dtype=torch.long)
+    nothing = Batch(torch.zeros(1, 1, 1, 1), torch.tensor([3]), none, torch.tensor([0]), (0,))
     loss = ExpectedErrors([_model([(1,)] * 9)], np.array([0]), BEAM)(logits, nothing.widths, nothing)
     loss.backward()  # type: ignore[no-untyped-call]
     assert 0 < loss.item() < 1

@@ -1,12 +1,13 @@
 """What years leave of a line, and paper on which nothing is written: (image, rng) -> image, for training.
 
-Images are uint8 (H, W), white paper 255.
+Grays are uint8 (H, W), white paper 255.
 """
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from uncial.image_file import Gray
 from uncial.lineimage import PAPER, ink, paper_and_contrast
 
 FADED = 0.2  # of the lines that `faint` is drawn for
@@ -16,10 +17,8 @@ SHOWS_THROUGH, RULED = 0.3, 0.3  # of blank lines: with writing from the other s
 WIDEST_WEBP = 16_383  # pixels
 LOG_MARKS = 0.7, 3.2  # of the gray levels by which what is on blank paper is darker
 
-Image = NDArray[np.uint8]
 
-
-def faint(image: Image, rng: np.random.Generator, strength: float) -> Image:
+def faint(image: Gray, rng: np.random.Generator, strength: float) -> Gray:
     """Pencil that has faded, of some lines: a few gray levels, worn off in places, and what compression leaves of them.
 
     `lineimage.ink` stretches the contrast of all lines; what tells pale ones is the grain of paper that comes with it,
@@ -42,7 +41,7 @@ def faint(image: Image, rng: np.random.Generator, strength: float) -> Image:
     return image if paper_and_contrast(pale)[1] == PAPER else pale
 
 
-def blank_paper(image: Image, rng: np.random.Generator) -> Image:
+def blank_paper(image: Gray, rng: np.random.Generator) -> Gray:
     """The paper of a line without its writing: strokes are closed by the light around them.
 
     What can be taken for faint writing is drawn: grain, uneven light, rules, writing that shines through from the other
@@ -90,7 +89,7 @@ def _patches(height: int, width: int, rng: np.random.Generator) -> NDArray[np.fl
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
 
 
-def _compressed(image: Image, rng: np.random.Generator) -> Image:
+def _compressed(image: Gray, rng: np.random.Generator) -> Gray:
     """What JPEG or WebP of some quality leave of an image."""
     jpeg = rng.random() < 0.6 or image.shape[1] > WIDEST_WEBP
     kind, flag = (".jpg", cv2.IMWRITE_JPEG_QUALITY) if jpeg else (".webp", cv2.IMWRITE_WEBP_QUALITY)

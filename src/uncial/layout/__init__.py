@@ -67,21 +67,22 @@ def find_lines(
     find = _finder(finder, bundle)
     turns = choose({"none": (0,), "auto": (0, 1, 3)}, "way to rotate", rotate)
 
+    bare = without_specks(gray)
+
     def seen(turn: int) -> Page:
-        turned = _turned(gray, turn)
-        return page_of(find(without_specks(turned)), (turned.shape[1], turned.shape[0]), name, cut_off=cut_off)
+        turned = _turned(bare, turn)
+        return page_of(find(turned), (turned.shape[1], turned.shape[0]), name, cut_off=cut_off)
 
     pages, best = {turn: seen(turn) for turn in turns}, 0
-    if rotate == "none":
-        return pages[0] if cut_off else _of_this_side(gray, pages[0], find, legible)
-    if max(_written(pages[1]), _written(pages[3])) > UPRIGHT * _written(pages[0]):
-        best = max((1, 3), key=lambda turn: _raggedness(pages[turn]))
-    if legible:
-        ways = best, (best + 2) % 4
-        if ways[1] not in pages:
-            pages[ways[1]] = seen(ways[1])
-        here, there = (legible(_turned(gray, turn), pages[turn]) for turn in ways)
-        best = ways[there > here + CLEARLY]
+    if rotate == "auto":
+        if max(_written(pages[1]), _written(pages[3])) > UPRIGHT * _written(pages[0]):
+            best = max((1, 3), key=lambda turn: _raggedness(pages[turn]))
+        if legible:
+            ways = best, (best + 2) % 4
+            if ways[1] not in pages:
+                pages[ways[1]] = seen(ways[1])
+            here, there = (legible(_turned(gray, turn), pages[turn]) for turn in ways)
+            best = ways[there > here + CLEARLY]
     page = pages[best] if cut_off else _of_this_side(_turned(gray, best), pages[best], find, legible)
     return _turned_back(page, best)
 

@@ -48,8 +48,7 @@ def is_pale(gray: Gray, areas: Sequence[Points]) -> bool:
 def without_specks(gray: Gray) -> Gray:
     """A page in black and white, uint8 (H, W), without its specks; one in gray as it is.
 
-    A threshold makes specks of the grain of paper, and lines are found in them: of fourteen pages made black by an
-    adaptive one 48 % of the lines that were found were there, with a median of 3 pixels 83 % (docs/experiments.md).
+    A threshold makes specks of the grain of paper, and lines are found in them (docs/experiments.md).
     """
     counts = cv2.calcHist([gray], [0], None, [256], [0, 256]).ravel()
     size = 2 * round(max(gray.shape) / SPECKED) + 1
