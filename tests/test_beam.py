@@ -105,6 +105,22 @@ def test_lines_read_together_are_read_as_alone():
     ]
 
 
+@pytest.mark.parametrize("width", [2, 8, 64])
+def test_lines_of_any_length_are_found_with_the_same_readings_and_scores_in_any_company(width: int) -> None:
+    lines = [posteriors(seed, steps, 3, 2) for seed, steps in enumerate([9, 0, 40, 1, 40, 12])]
+    model, config = bigrams(), BeamConfig(weight=0.7, bonus=0.4, prior=0.9, width=width)
+    together = beam_search(lines, model, config)
+    assert together == [beam_search([line], model, config)[0] for line in lines]
+    assert all(1 <= len(readings) <= width for readings in together)
+    assert all([r.score for r in some] == sorted((r.score for r in some), reverse=True) for some in together)
+
+
+def test_of_many_likely_graphemes_the_likeliest_are_tried() -> None:
+    log_probs = np.log(np.array([[0.01, 0.3, 0.29, 0.2, 0.1, 0.1], [0.9, 0.02, 0.02, 0.02, 0.02, 0.02]], np.float32))
+    found = beam_search([log_probs], None, BeamConfig(weight=0, bonus=0, candidates=2))[0]
+    assert {reading.classes for reading in found if len(reading.classes) == 1} == {(1,), (2,)}
+
+
 def test_certain_posteriors_are_read_as_best_path_reads_them():
     log_probs = posteriors(3, 60, 8, 60)
     found = beam_search([log_probs], None, BeamConfig(bonus=0))[0]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from uncial.errors import ConfigError
-from uncial.ngram import EDGE, NGrams
+from uncial.ngram import EDGE, NGrams, Remembered
 from uncial.ngram_estimate import Counts, estimate
 
 SIZE = 6
@@ -36,6 +36,26 @@ def test_bigrams_are_witten_bell_by_hand():
     ngrams = estimate(Counts.of([[1, 2], [1, 3]], 2, 4))
     single = (1 + 0.1) / (6 + 0.4)  # class 2: one of six, each class a tenth more
     assert np.exp(ngrams.step(np.array([2]), np.array([2]))[0][0]) == pytest.approx((1 + 2 * single) / 4, rel=0.01)
+
+
+def test_what_is_remembered_is_what_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Remembered, "BITS", 3)  # so that answers drive one another out
+    ngrams, rng = model(), np.random.default_rng(1)
+    remembered = Remembered(ngrams)
+    for _ in range(50):
+        contexts, classes = rng.integers(0, len(ngrams.back_off), 40), rng.integers(0, SIZE, 40)
+        for found, wanted in zip(remembered.step(contexts, classes), ngrams.step(contexts, classes), strict=True):
+            assert found.tolist() == wanted.tolist()
+
+
+def test_what_was_asked_before_is_not_asked_again() -> None:
+    ngrams = model()
+    remembered, asked = Remembered(ngrams), (np.array([0, 3, 3]), np.array([1, 2, 2]))
+    before = remembered.step(*asked)
+    object.__setattr__(ngrams, "_keys", None)
+    assert [found.tolist() for found in remembered.step(*asked)] == [found.tolist() for found in before]
+    with pytest.raises(AttributeError):
+        remembered.step(np.array([0]), np.array([4]))
 
 
 def test_texts_together_count_as_their_sum_and_weighted_ones_as_often_as_told():

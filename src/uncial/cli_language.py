@@ -131,7 +131,7 @@ def tune(
 ) -> None:
     """Find how much a bundle should trust its language model.
 
-    Weight, bonus, prior and width of the beam, and the calibration of confidences, are chosen on half of the lines of
+    Weight, bonus and prior of the beam, and the calibration of confidences, are chosen on half of the lines of
     split val, judged on the other half, and written into the bundle where that is no worse than what it has.
     """
     from uncial import screen

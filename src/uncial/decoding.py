@@ -86,7 +86,7 @@ SLANTED, WIDER = (View(slant=-0.15), View(slant=0.15)), View(width=1.25)
 QUALITIES = {
     "fast": Quality("best-path"),
     "balanced": Quality("beam", (), (WIDER,)),
-    "best": Quality("beam", SLANTED, (WIDER,), 16),
+    "best": Quality("beam", SLANTED, (WIDER,), 64),
 }
 
 

@@ -1,4 +1,4 @@
-"""Finds how a bundle decodes best: weight of its language model, bonus, prior, width of the beam, and calibration.
+"""Finds how a bundle decodes best: weight of its language model, bonus, prior, and calibration; its beam stays as wide.
 
 The network runs once over each validation line. Settings are chosen on every other line and judged on the rest.
 """
@@ -37,8 +37,6 @@ from uncial.wording import count_of
 WEIGHTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
 BONUSES = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 PRIORS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
-WIDTHS = (4, 8, 16)
-TOLERATED = 1.02  # a narrower beam may have so many times the errors of the best
 LINES_AT_ONCE = 64
 LEAST_TOLD = 20  # lines, or words, on either side; fewer do not tell one beam or calibration from another
 
@@ -135,13 +133,12 @@ def weigh(lines: Sequence[KnownLine], model: NGrams, was: BeamConfig, calibratio
         calibration: of the bundle so far; it stays where it fits the other lines better.
     """
     choosing, judging = lines[::2], lines[1::2]
-    trials = search(choosing, model)
-    best = min(trial.cer for trial in trials) * TOLERATED
-    chosen = min((t for t in trials if t.cer <= best), key=lambda t: (t.beam.width if t.beam else 0, t.cer)).beam
+    trials = search(choosing, model, was.width)
+    chosen = min(trials, key=lambda trial: trial.cer).beam
     assert chosen, "the search tries beams only"
     judged = tried(judging, None, None), tried(judging, model, was), tried(judging, model, chosen)
     enough = min(len(choosing), len(judging)) >= LEAST_TOLD
-    better = enough and judged[2].cer <= judged[1].cer * (TOLERATED if chosen.width < was.width else 1)
+    better = enough and judged[2].cer <= judged[1].cer
     beam = chosen if better else was
     sure, others = (confidences(some, model, beam) for some in (choosing, judging))
     scaled = {part: _scaled(sure[part], others[part], getattr(calibration, part)) for part in sure}
@@ -199,8 +196,8 @@ def tried(lines: Sequence[KnownLine], model: NGrams | None, beam: BeamConfig | N
     return Trial(beam, edits.error_rate, milliseconds)
 
 
-def search(lines: Sequence[KnownLine], model: NGrams) -> list[Trial]:
-    """Change one setting at a time, as long as it helps; then try the widths."""
+def search(lines: Sequence[KnownLine], model: NGrams, width: int) -> list[Trial]:
+    """Change one setting at a time, as long as it helps; the beam is always of this width."""
     trials: dict[BeamConfig, Trial] = {}
 
     def cer(beam: BeamConfig) -> float:
@@ -208,14 +205,12 @@ def search(lines: Sequence[KnownLine], model: NGrams) -> list[Trial]:
             trials[beam] = tried(lines, model, beam)
         return trials[beam].cer
 
-    best, before = BeamConfig(weight=0.4, bonus=1.5), None
+    best, before = BeamConfig(weight=0.4, bonus=1.5, width=width), None
     while best != before:
         before = best
         best = min((replace(best, weight=weight) for weight in WEIGHTS), key=cer)
         best = min((replace(best, bonus=bonus) for bonus in BONUSES), key=cer)
         best = min((replace(best, prior=prior) for prior in PRIORS), key=cer)
-    for width in WIDTHS:
-        cer(replace(best, width=width))
     return list(trials.values())
 
 

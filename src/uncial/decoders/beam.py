@@ -3,20 +3,20 @@
 All lines go forward together, one informative time step at a time: steps that are surely blank are joined first. A
 prefix keeps the sums over its alignments that end in a blank and in its last grapheme; equal prefixes are merged
 exactly. Prefixes are ranked by log P(prefix | image) + weight · log P(prefix | language) + its graphemes' bonuses.
+Those of all lines stand in one row; of a line that is surely read they are few, whatever the width.
 
 Source: Graves and Jaitly 2014, "Towards end-to-end speech recognition", section 4; Hannun et al. 2014. The prior: Miao
 et al. 2015, "EESEN", section 3.3, there for each time step, here for each grapheme.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from uncial.alphabet import BLANK
-from uncial.ngram import EDGE, NGrams
+from uncial.ngram import EDGE, NGrams, Remembered
 
 NEVER = np.float32(-1e30)  # log of zero that may be subtracted from itself
 
@@ -44,10 +44,10 @@ class BeamConfig:
     weight: float = 0.35
     bonus: float = 1.5
     prior: float = 0.0
-    width: int = 8
+    width: int = 32
     candidates: int = 5
     least: float = -7.0
-    gap: float = 12.0
+    gap: float = 8.0
     blank: float = 0.99
 
 
@@ -64,22 +64,43 @@ class Hypothesis:
     score: float
 
 
-@dataclass
-class _Beam:
-    """The prefixes of N lines, B each, best first."""
+@dataclass(frozen=True, slots=True)
+class _Prefixes:
+    """(P,) prefixes: those of a line together, lines in order, those of a line from best to worst."""
 
-    blank: Array  # (N, B) log-sum of the alignments that end in a blank
-    last: Array  # (N, B) the same of those that end in the last grapheme
-    extra: Array  # (N, B) language model and bonus
-    node: Ids  # (N, B) of the tree of prefixes; equal prefixes of a line have one node
-    parent: Ids  # (N, B) node of the prefix without its last grapheme, -1 for the empty one
-    class_: Ids  # (N, B) the last grapheme, 0 for the empty prefix
-    context: Ids  # (N, B) of the language model
+    line: Ids
+    blank: Array  # log-sum of the alignments that end in a blank
+    last: Array  # the same of those that end in the last grapheme
+    extra: Array  # language model and bonuses
+    node: Ids  # of the tree of prefixes; equal prefixes of a line have one node
+    parent: Ids  # node of the prefix without its last grapheme, -1 for the empty one
+    class_: Ids  # the last grapheme, 0 for the empty prefix
+    context: Ids  # of the language model
 
     @property
     def total(self) -> Array:
-        """(N, B) log P(prefix | image)."""
+        """(P,) log P(prefix | image)."""
         return np.logaddexp(self.blank, self.last)
+
+    def of(self, which: Ids | slice) -> "_Prefixes":
+        """Some of them."""
+        return _Prefixes(*(getattr(self, field.name)[which] for field in fields(self)))
+
+    @classmethod
+    def joined(cls, parts: Sequence["_Prefixes"]) -> "_Prefixes":
+        """Prefixes of different lines, part by part."""
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Grown:
+    """(G,) prefixes that are one grapheme longer than another."""
+
+    short: Ids  # which other
+    class_: Ids  # the grapheme
+    last: Array  # log-sum of the alignments, all of which end in it
+    extra: Array  # language model, where it was asked, and bonuses
+    context: Ids  # of the language model
 
 
 def beam_search(
@@ -102,19 +123,21 @@ def beam_search(
     steps = [_informative(np.asarray(line, np.float32), config.blank) for line in log_probs]
     lengths = np.array([len(line) for line in steps])
     order = np.argsort(-lengths, kind="stable")  # so that lines that have ended stand last
-    beam, tree = _start(len(steps), config.width, model), [(np.array([-1]), np.array([0]))]
     padded = np.full((len(steps), max(lengths.max(), 1), np.shape(log_probs[0])[1]), NEVER, np.float32)
     for row, line in enumerate(order):
         padded[row, : lengths[line]] = steps[line]
-    nodes, given = 1, bonuses(padded.shape[2], model, config)
+    tried, emitted = _candidates(padded, config)
+    search = _Search(padded.shape[2], model, config)
+    going, ended = search.start(len(steps)), list[_Prefixes]()
     for t in range(int(lengths.max())):
-        going = int((lengths > t).sum())
-        step, grown = _forward(_rows(beam, going), padded[:going, t], model, config, given, nodes)
-        tree.append(grown)
-        nodes += len(grown[0])
-        for name in _Beam.__dataclass_fields__:
-            getattr(beam, name)[:going] = getattr(step, name)
-    return _told(beam, tree, order, model, config)
+        lines = int((lengths > t).sum())
+        cut = int(np.searchsorted(going.line, lines))
+        ended.append(going.of(slice(cut, None)))
+        going = search.forward(going.of(slice(cut)), padded[:lines, t], tried[:lines, t], emitted[:lines, t])
+    readings: list[list[Hypothesis]] = [[] for _ in order]
+    for line, reading in search.readings(_Prefixes.joined([*ended, going])):
+        readings[order[line]].append(reading)
+    return readings
 
 
 def bonuses(classes: int, model: NGrams | None, config: BeamConfig) -> Array:
@@ -143,118 +166,135 @@ def _informative(log_probs: Array, blank: float) -> Array:
     return kept
 
 
-def _start(lines: int, width: int, model: NGrams | None) -> _Beam:
-    shape = (lines, width)
-    blank = np.full(shape, NEVER, np.float32)
-    blank[:, 0] = 0
-    beam = _Beam(blank, np.full(shape, NEVER, np.float32), np.zeros(shape, np.float32), *(None,) * 4)  # type: ignore[arg-type]
-    beam.node = np.full(shape, -2)  # no prefix stands here
-    beam.node[:, 0] = 0
-    beam.parent, beam.class_ = np.full(shape, -1), np.zeros(shape, np.int64)
-    beam.context = np.full(shape, model.start if model else 0)
-    return beam
+def _candidates(log_probs: Array, config: BeamConfig) -> tuple[Ids, Array]:
+    """(N, T, K) likeliest graphemes of each time step (N, T, C), and their log-posteriors; `NEVER`: fewer are worth it.
 
-
-def _rows(beam: _Beam, count: int) -> _Beam:
-    return _Beam(*(getattr(beam, name)[:count] for name in _Beam.__dataclass_fields__))
-
-
-def _forward(  # noqa: PLR0913, PLR0917 - the search's own state, and what it weighs by
-    beam: _Beam, log_probs: Array, model: NGrams | None, config: BeamConfig, given: Array, nodes: int
-) -> tuple[_Beam, tuple[Ids, Ids]]:
-    """One time step (N, C) for all lines; gives the new prefixes' parents and classes, numbered from `nodes`."""
-    lines, width = beam.blank.shape
-    tried, stay_blank, stay_last, grown = _spread(beam, log_probs, config)
-    stayed = np.logaddexp(stay_blank, stay_last) + beam.extra
-    alive, extra, contexts = _weighed(beam, tried, grown, stayed.max(axis=1), model, config, given[tried])
-    ranked = np.concatenate([stayed, np.where(alive, grown + extra, NEVER).reshape(lines, -1)], axis=1)
-    best = np.argsort(-ranked, axis=1, kind="stable")[:, :width]
-    rows = np.arange(lines)[:, None]
-    score = ranked[rows, best]
-    dead = score < score[:, :1] - config.gap
-
-    def chosen(old: NDArray[Any], new: NDArray[Any]) -> NDArray[Any]:
-        grown_by = np.broadcast_to(new, grown.shape).reshape(lines, -1)
-        return np.concatenate([old, grown_by], axis=1)[rows, best]
-
-    is_new = (best >= width) & ~dead
-    node, class_ = chosen(beam.node, beam.node[:, :, None]), chosen(beam.class_, tried[:, None, :])
-    parent = np.where(dead, -1, chosen(beam.parent, beam.node[:, :, None]))
-    added = (node[is_new], class_[is_new])
-    node[is_new] = nodes + np.arange(is_new.sum())
-    node[dead] = -2
-    never = np.full((1, 1, 1), NEVER)
-    after = _Beam(
-        np.where(dead, NEVER, chosen(stay_blank, never)),
-        np.where(dead, NEVER, chosen(stay_last, grown)),
-        chosen(beam.extra, extra),
-        node,
-        parent,
-        class_,
-        chosen(beam.context, contexts),
-    )
-    return after, added
-
-
-def _spread(beam: _Beam, log_probs: Array, config: BeamConfig) -> tuple[Ids, Array, Array, Array]:
-    """Where a time step (N, C) leads.
-
-    Returns:
-        (N, K) graphemes tried; (N, B) log-sums of the prefixes that stay as they are, ending in a blank and in their
-        last grapheme; (N, B, K) those of the prefixes that grow by a grapheme.
+    Hardly any step has more than K that are, so that nearly none has to be sorted.
     """
-    rows = np.arange(len(log_probs))[:, None]
-    count = min(config.candidates, log_probs.shape[1] - 1)
-    tried = 1 + np.argpartition(-log_probs[:, 1:], count - 1, axis=1)[:, :count]
-    emitted = log_probs[rows, tried]
-    emitted = np.where(emitted < config.least, NEVER, emitted)
-    total = beam.total
-    stay_blank = np.maximum(total + log_probs[:, :1], NEVER)
-    repeated = np.where(beam.class_ > 0, log_probs[rows, beam.class_], NEVER)
-    stay_last = np.maximum(beam.last + repeated, NEVER)
-    doubled = tried[:, None, :] == beam.class_[:, :, None]  # the same again needs a blank between
-    grown = np.where(doubled, beam.blank[:, :, None], total[:, :, None]) + emitted[:, None, :]
-    # A prefix grown by a grapheme may stand in the beam already: then it is merged into that one.
-    same = (beam.parent[:, None, :] == beam.node[:, :, None]) & (beam.node >= 0)[:, :, None]
-    line, short, long = np.nonzero(same)
-    which, candidate = np.nonzero(tried[line] == beam.class_[line, long][:, None])
-    line, short, long = line[which], short[which], long[which]
-    stay_last[line, long] = np.logaddexp(stay_last[line, long], grown[line, short, candidate])
-    grown[line, short, candidate] = NEVER
-    return tried, stay_blank, stay_last, grown
+    lines, steps, classes = log_probs.shape
+    flat = log_probs.reshape(lines * steps, classes)
+    count = min(config.candidates, classes - 1)
+    row, class_ = np.nonzero(flat[:, BLANK + 1 :] >= config.least)
+    worth = np.bincount(row, minlength=len(flat))
+    place = np.arange(len(row)) - (np.cumsum(worth) - worth)[row]
+    few = worth[row] <= count
+    row, place, class_ = row[few], place[few], class_[few] + BLANK + 1
+    tried, emitted = np.zeros((len(flat), count), np.int64), np.full((len(flat), count), NEVER)
+    tried[row, place], emitted[row, place] = class_, flat[row, class_]
+    if len(many := np.flatnonzero(worth > count)):
+        tried[many] = BLANK + 1 + np.argpartition(-flat[many, BLANK + 1 :], count - 1, axis=1)[:, :count]
+        emitted[many] = flat[many[:, None], tried[many]]
+    return tried.reshape(lines, steps, count), emitted.reshape(lines, steps, count)
 
 
-def _weighed(  # noqa: PLR0913, PLR0917 - as above
-    beam: _Beam, tried: Ids, grown: Array, best: Array, model: NGrams | None, config: BeamConfig, given: Array
-) -> tuple[NDArray[np.bool_], Array, Ids]:
-    """Which grown prefixes (N, B, K) may stay, their language score and bonus (N, K) given, and their contexts."""
-    extra = beam.extra[:, :, None] + given[:, None, :]
-    contexts = np.zeros(grown.shape, np.int64)
-    alive = grown + extra > best[:, None, None] - config.gap
-    line, short, candidate = np.nonzero(alive)
-    if model and config.weight and len(line):
-        told, contexts[line, short, candidate] = model.step(beam.context[line, short], tried[line, candidate])
-        extra[line, short, candidate] += config.weight * told
-    return alive, extra, contexts
+class _Search:
+    """A search on its way: what it weighs by, and the tree of its prefixes."""
 
+    def __init__(self, classes: int, model: NGrams | None, config: BeamConfig) -> None:
+        self.config, self.given = config, bonuses(classes, model, config)
+        self.model = Remembered(model) if model and config.weight else None
+        self.begin = model.start if model else 0
+        self.tree: list[tuple[Ids, Ids]] = []  # parents and classes of the nodes, part by part
+        self.nodes = 0
+        self.places = np.zeros(0, np.int64)  # of each node: where its prefix stood when it was last looked for
 
-def _told(
-    beam: _Beam, tree: Sequence[tuple[Ids, Ids]], order: Ids, model: NGrams | None, config: BeamConfig
-) -> list[list[Hypothesis]]:
-    """The prefixes as readings, ranked once more with the end of the line."""
-    parents, classes = (np.concatenate([part[n] for part in tree]).tolist() for n in (0, 1))
-    score = beam.total + beam.extra
-    if model and config.weight:
-        ended, _ = model.step(beam.context.ravel(), np.full(beam.context.size, EDGE))
-        score = score + config.weight * ended.reshape(score.shape)
-    readings: list[list[Hypothesis]] = [[] for _ in order]
-    for row, line in enumerate(order.tolist()):
-        for place in np.argsort(-score[row], kind="stable").tolist():
-            node, text = int(beam.node[row, place]), list[int]()
-            if node < 0:
-                continue
-            while node > 0:
-                text.append(classes[node])
-                node = parents[node]
-            readings[line].append(Hypothesis(tuple(reversed(text)), float(score[row, place])))
-    return readings
+    def start(self, lines: int) -> _Prefixes:
+        """The empty prefix of each line."""
+        never, nothing, root = np.full(lines, NEVER), np.zeros(lines, np.float32), np.full(lines, -1)
+        none, context = np.zeros(lines, np.int64), np.full(lines, self.begin)
+        return _Prefixes(np.arange(lines), nothing, never, nothing, self._add(root, none), root, none, context)
+
+    def forward(self, going: _Prefixes, log_probs: Array, tried: Ids, emitted: Array) -> _Prefixes:
+        """One time step (N, C) of N lines, of which some graphemes (N, K) with their log-posteriors are tried."""
+        total = going.total
+        stay_blank = np.maximum(total + log_probs[going.line, BLANK], NEVER)
+        repeated = np.where(going.class_ > 0, log_probs[going.line, going.class_], NEVER)
+        stay_last = np.maximum(going.last + repeated, NEVER)
+        grown = self._grown(going, total, tried, emitted, stay_last)
+        stayed = np.logaddexp(stay_blank, stay_last) + going.extra
+        grown = self._weighed(going, grown, stayed)
+        best = self._best(
+            np.concatenate([going.line, going.line[grown.short]]), np.concatenate([stayed, grown.last + grown.extra])
+        )
+        new = best >= len(stayed)
+        born, origin = best[new] - len(stayed), best.copy()
+        origin[new] = grown.short[born]  # where what it goes on from stands
+        after = going.of(origin)
+        after.blank[:], after.last[:] = stay_blank[origin], stay_last[origin]
+        after.blank[new], after.last[new], after.extra[new] = NEVER, grown.last[born], grown.extra[born]
+        after.parent[new], after.context[new] = after.node[new], grown.context[born]
+        after.class_[new] = grown.class_[born]
+        after.node[new] = self._add(after.parent[new], after.class_[new])
+        return after
+
+    def readings(self, ended: _Prefixes) -> Iterator[tuple[int, Hypothesis]]:
+        """Prefixes as readings, ranked once more with the end of the line; a line with each."""
+        score = ended.total + ended.extra
+        if self.model:
+            score = score + self.config.weight * self.model.step(ended.context, np.full(len(score), EDGE))[0]
+        ranked = np.lexsort((-score, ended.line))
+        parents, classes = (np.concatenate([part[n] for part in self.tree]) for n in (0, 1))
+        node, columns = ended.node[ranked], list[Ids]()
+        while (classes[node] > 0).any():
+            columns.append(classes[node])
+            node = np.where(classes[node] > 0, parents[node], node)
+        texts = np.stack(columns[::-1], axis=1) if columns else np.zeros((len(ranked), 0), np.int64)
+        first = (texts == 0).sum(axis=1)  # shorter texts begin later
+        for line, value, text, begin in zip(
+            ended.line[ranked].tolist(), score[ranked].tolist(), texts.tolist(), first.tolist(), strict=True
+        ):
+            yield line, Hypothesis(tuple(text[begin:]), value)
+
+    def _add(self, parents: Ids, classes: Ids) -> Ids:
+        """New nodes of the tree."""
+        self.tree.append((parents.copy(), classes.copy()))
+        self.nodes += len(parents)
+        return np.arange(self.nodes - len(parents), self.nodes)
+
+    def _grown(self, going: _Prefixes, total: Array, tried: Ids, emitted: Array, stay_last: Array) -> _Grown:
+        """Prefixes grown by what is tried (N, K); those that are there already are merged into `stay_last` instead."""
+        short, candidate = np.nonzero((emitted >= self.config.least)[going.line])
+        class_ = tried[going.line[short], candidate]
+        again = class_ == going.class_[short]  # the same again needs a blank between
+        last = np.where(again, going.blank[short], total[short]) + emitted[going.line[short], candidate]
+        number = np.full((len(total), tried.shape[1]), -1)
+        number[short, candidate] = np.arange(len(short))
+        long, above = self._above(going)
+        which, candidate = np.nonzero(tried[going.line[long]] == going.class_[long, None])
+        long, same = long[which], number[above[which], candidate]
+        long, same = long[same >= 0], same[same >= 0]
+        stay_last[long] = np.logaddexp(stay_last[long], last[same])
+        left = np.delete(np.arange(len(short)), same)
+        short, class_ = short[left], class_[left]
+        extra = going.extra[short] + self.given[class_]
+        return _Grown(short, class_, last[left], extra, np.zeros(len(left), np.int64))
+
+    def _above(self, going: _Prefixes) -> tuple[Ids, Ids]:
+        """Which prefixes stand beside the one they have grown from, and where that one stands."""
+        if self.nodes > len(self.places):
+            self.places = np.zeros(2 * self.nodes, np.int64)
+        self.places[going.node] = np.arange(len(going.node))
+        above = self.places[going.parent]
+        there = (going.parent >= 0) & (above < len(going.node))
+        there[there] = going.node[above[there]] == going.parent[there]  # else another stands where it stood
+        return np.flatnonzero(there), above[there]
+
+    def _weighed(self, going: _Prefixes, grown: _Grown, stayed: Array) -> _Grown:
+        """What has grown and is near enough to the best that stayed, with what the language model says of it."""
+        best = np.full(going.line[-1] + 1, NEVER)
+        np.maximum.at(best, going.line, stayed)
+        near = grown.last + grown.extra > best[going.line[grown.short]] - self.config.gap
+        short, class_, last, extra, context = (getattr(grown, field.name)[near] for field in fields(grown))
+        if self.model and len(short):
+            told, context = self.model.step(going.context[short], class_)
+            extra = extra + self.config.weight * told
+        return _Grown(short, class_, last, extra, context)
+
+    def _best(self, line: Ids, score: Array) -> Ids:
+        """Which of the prefixes (n,) go on: of each line the best ones, best first."""
+        best = np.full(line.max() + 1, NEVER)
+        np.maximum.at(best, line, score)
+        near = np.flatnonzero(score >= best[line] - self.config.gap)
+        near = near[np.lexsort((-score[near], line[near]))]
+        ranked = line[near]
+        return near[np.arange(len(near)) - np.searchsorted(ranked, ranked) < self.config.width]
