@@ -113,7 +113,7 @@ class NGrams:
 class Remembered:
     """A language model that remembers what it was asked: a search asks it the same thing over and over."""
 
-    BITS = 15  # of the number of answers kept; with more of them, they leave the cache of the processor
+    BITS = 13  # of the number of answers kept; a line asks again what it asked some steps before, hardly ever others
     MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 divided by the golden ratio: Knuth 1998, section 6.4
 
     def __init__(self, model: NGrams) -> None:

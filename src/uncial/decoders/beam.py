@@ -47,7 +47,7 @@ class BeamConfig:
     width: int = 32
     candidates: int = 5
     least: float = -7.0
-    gap: float = 8.0
+    gap: float = 7.0
     blank: float = 0.99
 
 
