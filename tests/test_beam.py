@@ -7,7 +7,7 @@ from uncial.decoders.beam import BeamConfig, Hypothesis, beam_search, bonuses
 from uncial.decoders.best_path import best_path
 from uncial.decoders.reading import Decoded
 from uncial.decoding import weighed
-from uncial.ngram import RAREST, NGrams
+from uncial.ngram import RAREST, NGrams, Remembered
 from uncial.ngram_estimate import Counts, estimate
 
 WIDE = {"width": 200, "candidates": 9, "least": -99.0, "gap": 1e9, "blank": 1.0}
@@ -116,9 +116,45 @@ def test_lines_of_any_length_are_found_with_the_same_readings_and_scores_in_any_
 
 
 def test_of_many_likely_graphemes_the_likeliest_are_tried() -> None:
-    log_probs = np.log(np.array([[0.01, 0.3, 0.29, 0.2, 0.1, 0.1], [0.9, 0.02, 0.02, 0.02, 0.02, 0.02]], np.float32))
+    log_probs = np.log(np.array([[0.01, 0.1, 0.3, 0.1, 0.2, 0.29], [0.9, 0.02, 0.02, 0.02, 0.02, 0.02]], np.float32))
     found = beam_search([log_probs], None, BeamConfig(weight=0, bonus=0, candidates=2))[0]
-    assert {reading.classes for reading in found if len(reading.classes) == 1} == {(1,), (2,)}
+    assert {reading.classes for reading in found if len(reading.classes) == 1} == {(2,), (5,)}
+
+
+@pytest.mark.parametrize(("gap", "kept"), [(2.9, 1), (3.1, 2)])
+@pytest.mark.parametrize("behind", [0, 4])
+def test_what_lies_further_behind_than_the_gap_is_dropped(gap: float, kept: int, behind: int) -> None:
+    sure = [np.array([1 - 2e-9, 1e-9, 1e-9])] * behind
+    doubt = np.array([0, 1, np.exp(-3)]) + 1e-12  # the second grapheme lies three nats behind the first
+    log_probs = np.log(np.array([doubt / doubt.sum(), *sure])).astype(np.float32)
+    found = beam_search([log_probs], None, BeamConfig(weight=0, bonus=0, gap=gap))[0]
+    assert [reading.classes for reading in found] == [(1,), (2,)][:kept]
+
+
+def test_the_language_model_is_not_asked_what_lies_beyond_the_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    class Listening(Remembered):
+        def step(self, contexts, classes):  # type: ignore[no-untyped-def]
+            asked.extend(classes.tolist())
+            return super().step(contexts, classes)
+
+    monkeypatch.setattr("uncial.decoders.beam.Remembered", Listening)
+    # The second grapheme lies 3.1 nats behind the blank at first, both lie far behind the first one afterwards.
+    log_probs = np.log(np.array([[0.9, 0.06, 0.04], [1e-6, 1 - 2e-6, 1e-6]], np.float32))
+    for gap, near in ((3.0, False), (3.2, True)):
+        asked.clear()
+        beam_search([log_probs], bigrams(), BeamConfig(weight=0.1, bonus=0, gap=gap, least=-10.0))
+        assert (asked[0], 2 in asked) == (1, near)
+
+
+def test_a_line_with_a_number_that_is_none_is_still_read() -> None:
+    spoilt = posteriors(1, 6, 4)
+    spoilt[3, 2] = np.nan
+    lines = [posteriors(2, 6, 4), spoilt, posteriors(3, 9, 4)]
+    found = beam_search(lines, None, BeamConfig(weight=0, bonus=0))
+    assert all(found)
+    assert found[::2] == [beam_search([line], None, BeamConfig(weight=0, bonus=0))[0] for line in lines[::2]]
 
 
 def test_certain_posteriors_are_read_as_best_path_reads_them():

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from commands import uncial, write_pairs
 from conftest import TEXTS, DrawnLine
@@ -15,10 +16,11 @@ from uncial.alphabet import Alphabet
 from uncial.bundle import Bundle, add_decoding, load_bundle
 from uncial.decoders import BeamConfig
 from uncial.language import read_texts
+from uncial.ngram_estimate import Counts, estimate
 from uncial.ngram_file import load_ngrams
 from uncial.reliability import Calibration, calibrated
 from uncial.sources import read_samples
-from uncial.tune import Trial
+from uncial.tune import Trial, search
 
 PROSE = "\n".join(["Dear Ann no news a hill", "a hill no Dear Ann a hill no news a 1862 May hill Dear"] * 60)
 
@@ -238,3 +240,9 @@ def test_tuning_keeps_what_reads_better_than_what_it_found(
     ran = uncial("tune", data, "-m", bundle.path)
     assert (ran.code, "the beam stays as it was" in ran.out) == (0, True), ran.told
     assert load_bundle(bundle.path).beam == mine
+
+
+def test_settings_are_tried_at_the_width_that_reads() -> None:
+    log_probs = np.log(np.full((4, 3), 1 / 3, np.float32))
+    model = estimate(Counts.of([[1, 2]], 2, 3))
+    assert {trial.beam.width for trial in search([([1], log_probs)], model, 5) if trial.beam} == {5}

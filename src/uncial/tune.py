@@ -1,4 +1,4 @@
-"""Finds how a bundle decodes best: weight of its language model, bonus, prior, and calibration; its beam stays as wide.
+"""Finds how a bundle decodes best: weight of its language model, bonus, prior, and calibration.
 
 The network runs once over each validation line. Settings are chosen on every other line and judged on the rest.
 """
@@ -133,7 +133,7 @@ def weigh(lines: Sequence[KnownLine], model: NGrams, was: BeamConfig, calibratio
         calibration: of the bundle so far; it stays where it fits the other lines better.
     """
     choosing, judging = lines[::2], lines[1::2]
-    trials = search(choosing, model, was.width)
+    trials = search(choosing, model, max(was.width, BeamConfig().width))
     chosen = min(trials, key=lambda trial: trial.cer).beam
     assert chosen, "the search tries beams only"
     judged = tried(judging, None, None), tried(judging, model, was), tried(judging, model, chosen)

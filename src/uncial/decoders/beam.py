@@ -1,9 +1,9 @@
 """CTC prefix beam search with a character language model, for many lines at once.
 
 All lines go forward together, one informative time step at a time: steps that are surely blank are joined first. A
-prefix keeps the sums over its alignments that end in a blank and in its last grapheme; equal prefixes are merged
-exactly. Prefixes are ranked by log P(prefix | image) + weight · log P(prefix | language) + its graphemes' bonuses.
-Those of all lines stand in one row; of a line that is surely read they are few, whatever the width.
+prefix keeps the sums over its alignments that end in a blank and in its last grapheme; equal prefixes that are kept are
+merged exactly. Prefixes are ranked by log P(prefix | image) + weight · log P(prefix | language) + their graphemes'
+bonuses. Those of all lines stand in one row; of a line that is surely read they are few, whatever the width.
 
 Source: Graves and Jaitly 2014, "Towards end-to-end speech recognition", section 4; Hannun et al. 2014. The prior: Miao
 et al. 2015, "EESEN", section 3.3, there for each time step, here for each grapheme.
@@ -72,7 +72,7 @@ class _Prefixes:
     blank: Array  # log-sum of the alignments that end in a blank
     last: Array  # the same of those that end in the last grapheme
     extra: Array  # language model and bonuses
-    node: Ids  # of the tree of prefixes; equal prefixes of a line have one node
+    node: Ids  # of the tree of prefixes; equal prefixes that are kept at a time have one node
     parent: Ids  # node of the prefix without its last grapheme, -1 for the empty one
     class_: Ids  # the last grapheme, 0 for the empty prefix
     context: Ids  # of the language model
@@ -85,11 +85,6 @@ class _Prefixes:
     def of(self, which: Ids | slice) -> "_Prefixes":
         """Some of them."""
         return _Prefixes(*(getattr(self, field.name)[which] for field in fields(self)))
-
-    @classmethod
-    def joined(cls, parts: Sequence["_Prefixes"]) -> "_Prefixes":
-        """Prefixes of different lines, part by part."""
-        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +115,8 @@ def beam_search(
     config = config or BeamConfig()
     if not log_probs:
         return []
-    steps = [_informative(np.asarray(line, np.float32), config.blank) for line in log_probs]
+    given = (np.nan_to_num(np.asarray(line, np.float32), nan=-1e30, neginf=-1e30) for line in log_probs)
+    steps = [_informative(line, config.blank) for line in given]
     lengths = np.array([len(line) for line in steps])
     order = np.argsort(-lengths, kind="stable")  # so that lines that have ended stand last
     padded = np.full((len(steps), max(lengths.max(), 1), np.shape(log_probs[0])[1]), NEVER, np.float32)
@@ -132,10 +128,11 @@ def beam_search(
     for t in range(int(lengths.max())):
         lines = int((lengths > t).sum())
         cut = int(np.searchsorted(going.line, lines))
-        ended.append(going.of(slice(cut, None)))
+        if cut < len(going.line):
+            ended.append(going.of(np.arange(cut, len(going.line))))  # a copy, which does not hold the others
         going = search.forward(going.of(slice(cut)), padded[:lines, t], tried[:lines, t], emitted[:lines, t])
     readings: list[list[Hypothesis]] = [[] for _ in order]
-    for line, reading in search.readings(_Prefixes.joined([*ended, going])):
+    for line, reading in search.readings([*ended, going]):
         readings[order[line]].append(reading)
     return readings
 
@@ -227,23 +224,26 @@ class _Search:
         after.node[new] = self._add(after.parent[new], after.class_[new])
         return after
 
-    def readings(self, ended: _Prefixes) -> Iterator[tuple[int, Hypothesis]]:
-        """Prefixes as readings, ranked once more with the end of the line; a line with each."""
-        score = ended.total + ended.extra
-        if self.model:
-            score = score + self.config.weight * self.model.step(ended.context, np.full(len(score), EDGE))[0]
-        ranked = np.lexsort((-score, ended.line))
-        parents, classes = (np.concatenate([part[n] for part in self.tree]) for n in (0, 1))
-        node, columns = ended.node[ranked], list[Ids]()
-        while (classes[node] > 0).any():
-            columns.append(classes[node])
-            node = np.where(classes[node] > 0, parents[node], node)
-        texts = np.stack(columns[::-1], axis=1) if columns else np.zeros((len(ranked), 0), np.int64)
-        first = (texts == 0).sum(axis=1)  # shorter texts begin later
-        for line, value, text, begin in zip(
-            ended.line[ranked].tolist(), score[ranked].tolist(), texts.tolist(), first.tolist(), strict=True
-        ):
-            yield line, Hypothesis(tuple(text[begin:]), value)
+    def readings(self, parts: Sequence[_Prefixes]) -> Iterator[tuple[int, Hypothesis]]:
+        """Prefixes as readings, ranked once more with the end of the line; a line with each.
+
+        Those of lines that ended together are walked back together: their texts are about as long.
+        """
+        parents, classes = (np.concatenate([grown[n] for grown in self.tree]) for n in (0, 1))
+        for ended in parts:
+            score = ended.total + ended.extra
+            if self.model:
+                score = score + self.config.weight * self.model.step(ended.context, np.full(len(score), EDGE))[0]
+            ranked = np.lexsort((-score, ended.line))
+            node, columns = ended.node[ranked], [np.zeros(len(ranked), np.int64)]
+            while (classes[node] > 0).any():
+                columns.append(classes[node])
+                node = np.where(classes[node] > 0, parents[node], node)
+            texts = np.stack(columns[::-1], axis=1)
+            first = (texts == 0).sum(axis=1) - 1  # shorter texts begin later
+            told = ended.line[ranked].tolist(), score[ranked].tolist(), texts[:, :-1].tolist(), first.tolist()
+            for line, value, text, begin in zip(*told, strict=True):
+                yield line, Hypothesis(tuple(text[begin:]), value)
 
     def _add(self, parents: Ids, classes: Ids) -> Ids:
         """New nodes of the tree."""
