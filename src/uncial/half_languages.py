@@ -27,7 +27,7 @@ from uncial.nn.parallel import Ranks
 from uncial.training_lines import TrainingLines
 
 MOST_BYTES, WEIGHT = 8_000_000, 5.0  # as `uncial lm` makes them
-WIDTH = 16  # of the beam: a training searches for each line in each epoch
+WIDTH = 8  # of the beam: a training searches for each line in each epoch
 
 
 def expected_errors(  # noqa: PLR0913, PLR0917 - what they are made of, and where they are kept
