@@ -115,9 +115,9 @@ core ([first](training/small-1.csv), [second](training/small-2.csv), [third](tra
 make the fewest errors in the search ([sixth](training/small-errors-1.csv) and
 [seventh](training/small-errors-2.csv)), and from their mean for 108 minutes on one core
 ([eighth](training/small-errors-3.csv) and [ninth](training/small-errors-4.csv)), with copies, cuts, blank paper and
-faded lines, and from a third of that mean and two of the last for 102 minutes more ([tenth](training/small-errors-5.csv));
-a third of what it began from and two of that ship: {views:.2f} million views, {minutes:.0f} minutes on two
-processor cores. CER, repeated texts left out:
+faded lines, and from a third of that mean and two of the last for 102 minutes more
+([tenth](training/small-errors-5.csv)); a third of what it began from and two of that ship: {views:.2f} million views,
+{minutes:.0f} minutes on two processor cores. CER, repeated texts left out:
 
 | | lines | default, balanced | default, fast | small, balanced | small, fast |
 |---|---|---|---|---|---|
