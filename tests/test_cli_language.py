@@ -236,9 +236,11 @@ def test_tuning_keeps_what_reads_better_than_what_it_found(
     mine = {"weight": 0.2, "bonus": 1.0, "prior": 0.0, "width": 4}
     add_decoding(load_bundle(bundle.path), mine, Calibration())
     worst = BeamConfig(weight=0.8, bonus=-30.0, width=8)  # which is of no use: it writes next to nothing
-    monkeypatch.setattr("uncial.tune.search", lambda lines, model, width: [Trial(worst, 0.0, 1.0)])
+    widths: list[int] = []
+    monkeypatch.setattr("uncial.tune.search", lambda lines, model, width: widths.append(width) or [Trial(worst, 0, 1)])
     ran = uncial("tune", data, "-m", bundle.path)
     assert (ran.code, "the beam stays as it was" in ran.out) == (0, True), ran.told
+    assert widths == [BeamConfig().width]  # a narrow beam may become as wide as a new one
     assert load_bundle(bundle.path).beam == mine
 
 

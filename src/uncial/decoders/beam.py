@@ -115,7 +115,8 @@ def beam_search(
     config = config or BeamConfig()
     if not log_probs:
         return []
-    given = (np.nan_to_num(np.asarray(line, np.float32), nan=-1e30, neginf=-1e30) for line in log_probs)
+    never = float(NEVER)
+    given = (np.nan_to_num(np.asarray(line, np.float32), nan=never, neginf=never) for line in log_probs)
     steps = [_informative(line, config.blank) for line in given]
     lengths = np.array([len(line) for line in steps])
     order = np.argsort(-lengths, kind="stable")  # so that lines that have ended stand last
@@ -210,25 +211,20 @@ class _Search:
         grown = self._grown(going, total, tried, emitted, stay_last)
         stayed = np.logaddexp(stay_blank, stay_last) + going.extra
         grown = self._weighed(going, grown, stayed)
-        best = self._best(
-            np.concatenate([going.line, going.line[grown.short]]), np.concatenate([stayed, grown.last + grown.extra])
-        )
+        line = np.concatenate([going.line, going.line[grown.short]])
+        best = self._best(line, np.concatenate([stayed, grown.last + grown.extra]))
         new = best >= len(stayed)
         born, origin = best[new] - len(stayed), best.copy()
         origin[new] = grown.short[born]  # where what it goes on from stands
         after = going.of(origin)
         after.blank[:], after.last[:] = stay_blank[origin], stay_last[origin]
         after.blank[new], after.last[new], after.extra[new] = NEVER, grown.last[born], grown.extra[born]
-        after.parent[new], after.context[new] = after.node[new], grown.context[born]
-        after.class_[new] = grown.class_[born]
-        after.node[new] = self._add(after.parent[new], after.class_[new])
+        after.parent[new], after.class_[new] = after.node[new], grown.class_[born]
+        after.node[new], after.context[new] = self._add(after.parent[new], after.class_[new]), grown.context[born]
         return after
 
     def readings(self, parts: Sequence[_Prefixes]) -> Iterator[tuple[int, Hypothesis]]:
-        """Prefixes as readings, ranked once more with the end of the line; a line with each.
-
-        Those of lines that ended together are walked back together: their texts are about as long.
-        """
+        """Line and reading of each prefix, ranked once more with the end of its line; those of a part ended together."""
         parents, classes = (np.concatenate([grown[n] for grown in self.tree]) for n in (0, 1))
         for ended in parts:
             score = ended.total + ended.extra
@@ -281,9 +277,8 @@ class _Search:
 
     def _weighed(self, going: _Prefixes, grown: _Grown, stayed: Array) -> _Grown:
         """What has grown and is near enough to the best that stayed, with what the language model says of it."""
-        best = np.full(going.line[-1] + 1, NEVER)
-        np.maximum.at(best, going.line, stayed)
-        near = grown.last + grown.extra > best[going.line[grown.short]] - self.config.gap
+        best = _best_of_line(going.line, stayed)
+        near = grown.last + grown.extra > best[grown.short] - self.config.gap
         short, class_, last, extra, context = (getattr(grown, field.name)[near] for field in fields(grown))
         if self.model and len(short):
             told, context = self.model.step(going.context[short], class_)
@@ -292,9 +287,13 @@ class _Search:
 
     def _best(self, line: Ids, score: Array) -> Ids:
         """Which of the prefixes (n,) go on: of each line the best ones, best first."""
-        best = np.full(line.max() + 1, NEVER)
-        np.maximum.at(best, line, score)
-        near = np.flatnonzero(score >= best[line] - self.config.gap)
+        near = np.flatnonzero(score >= _best_of_line(line, score) - self.config.gap)
         near = near[np.lexsort((-score[near], line[near]))]
         ranked = line[near]
         return near[np.arange(len(near)) - np.searchsorted(ranked, ranked) < self.config.width]
+
+
+def _best_of_line(line: Ids, score: Array) -> Array:  # (n,) beside each prefix
+    best = np.full(line.max() + 1, NEVER)
+    np.maximum.at(best, line, score)
+    return best[line]
