@@ -253,7 +253,8 @@ COMMAND = """torchrun --nproc-per-node 2 -m uncial train DATA/*.zip -o first --r
         --set easy_skipped=0.5 --set augment.blank=0.02
     python tools/average.py mean4 thirteenth thirteenth -o default
     python tools/quantise.py default DATA/*.zip
-    uncial tune DATA/{hooker_en,copiste_fr,poilus_fr,peraire_fr,cremma19_fr,cremma20_fr}.zip -m default --lines 1000"""
+    uncial tune DATA/{hooker_en,copiste_fr,poilus_fr,peraire_fr,cremma19_fr,cremma20_fr}.zip -m default --lines 1000
+    # in default/bundle.json the beam is 64 wide, its weights those that were tuned at 16 (0.6, bonus 1.5, prior 0.5)"""
 SMALL_COMMAND = """torchrun --nproc-per-node 2 -m uncial train DATA/*.zip -o lesser --minutes 72 \\
         --synthetic synth-7.zip --synthetic synth-8.zip --teacher default \\
         --set "network.channels=[16, 32, 96, 160]" \\
@@ -282,7 +283,8 @@ SMALL_COMMAND = """torchrun --nproc-per-node 2 -m uncial train DATA/*.zip -o les
     uncial train DATA/*.zip --from mean9 -o small10 --minutes 102 --set seed=35  # else as small9
     python tools/average.py mean9 small10 small10 -o small
     python tools/quantise.py small DATA/*.zip
-    uncial tune DATA/{hooker_en,copiste_fr,poilus_fr,peraire_fr,cremma19_fr,cremma20_fr}.zip -m small --lines 1000"""
+    uncial tune DATA/{hooker_en,copiste_fr,poilus_fr,peraire_fr,cremma19_fr,cremma20_fr}.zip -m small --lines 1000
+    # in small/bundle.json the beam is 32 wide"""
 
 
 def minutes_of(runs: list[dict[str, str]], halves: list[dict[str, str]]) -> float:
