@@ -224,7 +224,7 @@ class _Search:
         return after
 
     def readings(self, parts: Sequence[_Prefixes]) -> Iterator[tuple[int, Hypothesis]]:
-        """Line and reading of each prefix, ranked once more with the end of its line; those of a part ended together."""
+        """Line and reading of each prefix, ranked once more with the end of its line; a part ended together."""
         parents, classes = (np.concatenate([grown[n] for grown in self.tree]) for n in (0, 1))
         for ended in parts:
             score = ended.total + ended.extra
