@@ -9,6 +9,7 @@ from uncial.augment import (
     AUGMENTATIONS,
     AugmentConfig,
     Image,
+    _black_and_white,
     augment,
     augmented_width,
     degrade,
@@ -91,6 +92,19 @@ def test_a_copy_keeps_paper_light_and_ink_on_it_whatever_masks_and_marks_there_a
         assert degrade(dot, chance(seed), 1.0).min() < 128
 
 
+def test_a_copy_in_black_and_white_has_ink_where_the_line_has_it_and_none_in_the_margins() -> None:
+    gray = np.full((64, 40 + LINE.shape[1] + 40), 255, np.uint8)
+    gray[:, 40:-40] = np.minimum(LINE, 180)
+    dark = cv2.erode((gray < 100).astype(np.uint8), np.ones((2, 2)))
+    for seed in range(30):
+        copy = _black_and_white(gray, chance(seed))
+        assert copy.shape == gray.shape
+        assert ((copy < 64) | (copy > 192)).mean() > 0.75  # grays are the edges of strokes and specks
+        assert copy[dark > 0].mean() < 60
+        rims = np.concatenate([copy[:, 34:44], copy[:, -44:-34]], axis=1)  # where white margin and gray paper meet
+        assert (rims < 128).mean() < 0.2  # specks at most
+
+
 def test_another_cut_is_smaller_or_larger_writing_and_may_show_the_neighbours() -> None:
     ink = (LINE < 128).sum()
     rows, shown = set(), set()
@@ -111,6 +125,7 @@ def contrast(image: Image) -> float:
 
 def test_paper_stays_lighter_than_ink_and_ink_stays_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(AUGMENTATIONS, "faint")
+    monkeypatch.delitem(AUGMENTATIONS, "degrade")  # shadows: see above
     for seed in range(40):
         varied = augment(LINE, chance(seed), ALWAYS)
         assert np.median(varied) > 180

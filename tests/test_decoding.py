@@ -1,16 +1,21 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from conftest import DrawnLine
 
 from uncial.bundle import Bundle, add_decoding, add_language_model, load_bundle
+from uncial.decoders import Hypothesis, across_lines
 from uncial.decoding import Decoding, View
+from uncial.document import Line, Page, Region
+from uncial.line_cut import cut_line
 from uncial.lineimage import line_image
 from uncial.ngram_estimate import Counts, estimate
 from uncial.ngram_file import to_bytes
+from uncial.recognizer import Recognizer
 from uncial.reliability import Calibration
 from uncial.runtime import LineImage, LogProbs, Runtime
 
@@ -65,6 +70,39 @@ def test_lines_of_narrow_letters_are_looked_at_again_wider(
         line.text for line in drawn_lines
     ]
     assert [len(steps) for steps, _ in read] == [len(steps) for steps in Runtime(knowing).log_probs(lines)]
+
+
+def test_lines_of_a_region_are_weighed_together_and_what_is_taken_is_laid_along_the_line(
+    knowing: Bundle, drawn_lines: tuple[DrawnLine, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def watched(lines: Sequence[Sequence[Hypothesis]], follows: Sequence[bool], *others: Any) -> list[list[Hypothesis]]:
+        asked.append(list(follows))
+        weighed = across_lines(lines, follows, *others)
+        return [[Hypothesis(weighed[0][0].classes[:-1], 0.0), *weighed[0]], *weighed[1:]]
+
+    monkeypatch.setattr("uncial.decoding.across_lines", watched)
+    padded = [
+        np.pad(line.image, ((0, 30), (0, 600 - line.image.shape[1])), constant_values=255) for line in drawn_lines
+    ]
+    gray = np.vstack(padded)
+    high, wide = len(gray) // len(drawn_lines), gray.shape[1]
+    tops = range(0, len(gray), high)
+    boxes = [((0, top), (wide, top), (wide, top + 64), (0, top + 64)) for top in tops]
+    lines = [Line(f"l{top}", ((0, top + 45), (wide, top + 45)), box) for top, box in zip(tops, boxes, strict=True)]
+    regions = Region("r1", boxes[0], tuple(lines[:3])), Region("r2", boxes[3], tuple(lines[3:]))
+    page = Page("x", wide, len(gray), regions)
+    recognizer = Recognizer(knowing, Runtime(knowing), "balanced")
+    alone = recognizer.read_lines(cut_line(gray, line.baseline, line.boundary) for line in lines)
+    read = [line.transcript for line in recognizer.read_page(gray, page=page).lines if line.transcript]
+    assert asked == [[False, True, True, False]]  # lines by themselves know no neighbours
+    texts = [transcript.text for transcript in alone]
+    assert len(texts[0]) > 2
+    assert [transcript.text for transcript in read] == [texts[0][:-1], *texts[1:]]
+    assert "".join(span.grapheme for span in read[0].spans) == texts[0][:-1]
+    Recognizer(knowing, Runtime(knowing), "fast").read_page(gray, page=page)
+    assert len(asked) == 1  # nor does the best path
 
 
 def test_a_slanted_view_moves_the_top_one_way_and_the_foot_the_other() -> None:

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uncial.faded import faint
-from uncial.lineimage import WIDEST, paper_and_contrast
+from uncial.lineimage import PAPER, WIDEST, paper_and_contrast
 
 RECUT = 0.3  # of the lines whose geometry changes: so many are cut with more or less room above and below
-DEGRADED = 0.5  # of the lines that `degrade` is drawn for
+DEGRADED = 0.6  # of the lines that `degrade` is drawn for
+LOCAL, GRAINY = 0.5, 0.6  # of copies in black and white: told by the light around, of grainy paper
 
 Image = NDArray[np.uint8]
 Augmentation = Callable[[Image, np.random.Generator, float], Image]
@@ -174,20 +175,39 @@ def degrade(image: Image, rng: np.random.Generator, strength: float) -> Image:
     """What becomes of some lines in a copy or a scan: black and white only, a shadow, strong noise, or no focus."""
     if rng.random() >= DEGRADED:
         return image
-    height, width = image.shape
-    kind = rng.integers(4)
-    if kind == 0:  # at three times the resolution, as it was scanned; made smaller again its edges are gray
-        paper, contrast = paper_and_contrast(image)
-        large = cv2.resize(image, (3 * width, 3 * height), interpolation=cv2.INTER_LINEAR)
-        _, large = cv2.threshold(large, paper - contrast * rng.uniform(0.2, 0.6), 255, cv2.THRESH_BINARY)
-        return cv2.resize(large, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
-    if kind == 1:
+    kind = rng.integers(5)
+    if kind < 2:
+        return _black_and_white(image, rng)
+    if kind == 2:
+        width = image.shape[1]
         shadow = 1 - min(0.9, 0.5 * strength) * rng.random() * np.linspace(0, 1, width)[None, :: rng.choice((-1, 1))]
         shaded: Image = (image * shadow).astype(np.uint8)
         return shaded
-    if kind == 2:
+    if kind == 3:
         return _noisy(image, rng, 0.08 * min(1.0, strength), 0.25 * min(1.0, strength))
     return cv2.GaussianBlur(image, (0, 0), 0.6 + rng.random() * strength)  # type: ignore[return-value]
+
+
+def _black_and_white(image: Image, rng: np.random.Generator) -> Image:
+    """A copy without grays, at the resolution of a scan; made smaller again its edges are gray.
+
+    What is black is told by one threshold or by the light around, from paper with or without grain: rough edges, broken
+    strokes and specks come of it.
+    """
+    paper, contrast = paper_and_contrast(image)
+    scale = rng.uniform(1.2, 3)
+    even = np.minimum(image, np.uint8(paper))  # margins and masks are lighter, and their rims would become black
+    resized = cv2.resize(even, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
+    large: NDArray[np.float32] = resized.astype(np.float32)
+    limit: NDArray[np.float32] | float = paper
+    if rng.random() < LOCAL:  # the mean of half a line around; less of the contrast, as ink is part of that mean
+        limit = cv2.GaussianBlur(large, (0, 0), len(large) * rng.uniform(0.08, 0.3))  # type: ignore[assignment]
+    if rng.random() < GRAINY:
+        noise = cv2.GaussianBlur(rng.random(large.shape, dtype=np.float32) - 0.5, (0, 0), rng.uniform(0.4, 1.2))
+        large += noise * np.float32(contrast * rng.uniform(0, 0.12) / max(1e-6, float(noise.std())))
+    black = large < limit - contrast * (rng.uniform(0.1, 0.35) if np.ndim(limit) else rng.uniform(0.12, 0.5))
+    copy = np.where(black, np.uint8(0), np.uint8(PAPER))
+    return cv2.resize(copy, image.shape[::-1], interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
 def _noisy(image: Image, rng: np.random.Generator, least: float, most: float) -> Image:

@@ -4,6 +4,8 @@
 - balanced: a beam search with the bundle's language model; a line whose letters are narrow is looked at a second time,
   wider, and all readings found are weighed by both views.
 - best: all other lines are looked at three times, as they are and slanted to either side.
+
+With a language model, lines of a page that follow one another are weighed together.
 """
 
 from collections.abc import Sequence
@@ -21,8 +23,10 @@ from uncial.decoders import (
     BeamConfig,
     Decoded,
     Hypothesis,
+    across_lines,
     align_all,
     bonuses,
+    breaks_of,
     fewest_errors_first,
     text_log_probs,
 )
@@ -125,17 +129,19 @@ class Decoding:
         self._decode = DECODERS[self._quality.decoder]
         known = self._quality.decoder != "best-path" and bundle.language_model
         self._model = load_ngrams(known) if known else None
+        self._breaks = breaks_of(bundle.alphabet)
         if words:
             self._model = told(self._model, words, bundle.alphabet)
         # A beam without a language model gains next to nothing, so its weights come with the model.
         beam = from_dict(BeamConfig, bundle.beam) if known else BeamConfig(weight=0, bonus=0)
         self._beam = replace(beam, width=max(beam.width, self._quality.width))
 
-    def __call__(self, lines: Sequence[LineImage]) -> list[Look]:
+    def __call__(self, lines: Sequence[LineImage], follows: Sequence[bool] = ()) -> list[Look]:
         """Read lines.
 
         Args:
             lines: uint8 (height, W) each, as `lineimage.line_image` makes them.
+            follows: of each whether the text runs on from the line before; (): each stands by itself.
 
         Returns:
             For each, (T, C) natural-log posteriors of the line as it is, and what was decoded.
@@ -149,7 +155,16 @@ class Decoding:
         again = [n for n, some in enumerate(views) if some]
         for n, decoded in zip(again, weighed([looks[n] for n in again], self._model, self._beam), strict=True):
             found[n] = decoded
-        return list(zip(steps, found, strict=True))
+        return list(zip(steps, self._joined(steps, found, follows), strict=True))
+
+    def _joined(self, steps: Sequence[LogProbs], found: list[Decoded], follows: Sequence[bool]) -> list[Decoded]:
+        """What was found, with lines that follow one another weighed together."""
+        if not (any(follows) and self._model and self._breaks and self._beam.weight):
+            return found
+        readings = [decoded.readings for decoded in found]
+        weighed = across_lines(readings, follows, self._model, self._beam.weight, self._breaks)
+        laid = align_all(steps, [some[0].classes for some in weighed])
+        return [Decoded(*one) for one in zip(laid, weighed, strict=True)]
 
     def _views(self, line: LineImage, decoded: Decoded) -> tuple[View, ...]:
         """How a line is looked at again, after a first look; empty: one look is enough."""

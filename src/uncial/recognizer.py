@@ -137,12 +137,7 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         Yields:
             For each image its transcript, or the error that tells why there is none.
         """
-        waiting = iter(images)
-        while some := list(islice(waiting, LINES_AT_ONCE)):
-            lines = [self._line_image(image) for image in some]
-            decoded = iter(self._decode([line[1] for line in lines if not isinstance(line, ImageError)]))
-            for line in lines:
-                yield line if isinstance(line, ImageError) else self._transcript(line[0], *next(decoded))
+        return self._try((image, False) for image in images)
 
     def read_line(self, image: NDArray[np.uint8]) -> Transcript:
         """Read one line image, uint8 (H, W) gray; see `read_lines`."""
@@ -185,7 +180,8 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
             there = f"{gray.shape[1]} x {gray.shape[0]} pixels, its lines were marked on {page.width} x {page.height}"
             raise ImageError(f"{name or 'page'}: has {there}; scale them with uncial.formats.page_file.fitted")
         page = page or self.find_lines(gray, name, rotate=rotate, cut_off=cut_off)
-        told = self._try_strips(gray, page.lines)
+        strips = ((_strip(gray, line), n > 0) for region in page.regions for n, line in enumerate(region.lines))
+        told = list(self._try(strips))
         failures = [
             Failure(line.id, f"{name or 'page'}: line {line.id}: {error}")
             for line, error in zip(page.lines, told, strict=True)
@@ -194,16 +190,22 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         whole = page.with_transcripts([None if isinstance(one, ImageError) else one for one in told])
         return replace(whole, failures=(*page.failures, *failures))
 
-    def _try_strips(self, gray: NDArray[np.uint8], lines: Sequence[Line]) -> list[Transcript | ImageError]:
-        """What stands in some lines of a page, or why that cannot be told."""
-        strips = [_strip(gray, line) for line in lines]
-        read = self.try_lines(strip for strip in strips if not isinstance(strip, ImageError))
-        return [strip if isinstance(strip, ImageError) else next(read) for strip in strips]
+    def _try(self, lines: Iterable[tuple[NDArray[np.uint8] | ImageError, bool]]) -> Iterator[Transcript | ImageError]:
+        """What stands in line images, each with whether the text runs on from the one before, or why none is there."""
+        waiting = iter(lines)
+        while some := list(islice(waiting, LINES_AT_ONCE)):
+            images = [image if isinstance(image, ImageError) else self._line_image(image) for image, _ in some]
+            both = zip(images, some, strict=True)
+            good = [(image[1], follows) for image, (_, follows) in both if not isinstance(image, ImageError)]
+            decoded = iter(self._decode([image for image, _ in good], [follows for _, follows in good]))
+            for image in images:
+                yield image if isinstance(image, ImageError) else self._transcript(image[0], *next(decoded))
 
     def _legible(self, gray: NDArray[np.uint8], page: Page) -> float:
         """The mean confidence of what is read in the longest lines of a page; 0 where that is too little to tell."""
         longest = sorted(page.lines, key=lambda line: -length(line.baseline))[:LOOKED_AT]
-        read = [line for line in self._try_strips(gray, longest) if not isinstance(line, ImageError)]
+        strips = [strip for line in longest if not isinstance(strip := _strip(gray, line), ImageError)]
+        read = [line for line in self.try_lines(strips) if not isinstance(line, ImageError)]
         graphemes = sum(len(line.spans) for line in read)
         return sum(line.confidence * len(line.spans) for line in read) / graphemes if graphemes >= TELLING else 0.0
 

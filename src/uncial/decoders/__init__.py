@@ -1,5 +1,6 @@
 """From log-probabilities to grapheme spans. A decoder takes many lines at once; see `DECODERS`."""
 
+from uncial.decoders.across_lines import across_lines, breaks_of
 from uncial.decoders.align import align, align_all, steps_needed
 from uncial.decoders.beam import BeamConfig, Hypothesis, beam_search, bonuses
 from uncial.decoders.best_path import best_path
@@ -16,12 +17,14 @@ __all__ = [
     "DecodedSpan",
     "Decoder",
     "Hypothesis",
+    "across_lines",
     "align",
     "align_all",
     "beam_readings",
     "beam_search",
     "best_path",
     "bonuses",
+    "breaks_of",
     "fewest_errors_first",
     "peak_posteriors",
     "shares_of",
