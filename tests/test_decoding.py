@@ -1,5 +1,6 @@
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from conftest import DrawnLine
 
 from uncial.bundle import Bundle, add_decoding, add_language_model, load_bundle
-from uncial.decoders import Hypothesis, across_lines
+from uncial.decoders import Hypothesis, weighed_across_lines
 from uncial.decoding import Decoding, View
 from uncial.document import Line, Page, Region
 from uncial.line_cut import cut_line
@@ -79,10 +80,10 @@ def test_lines_of_a_region_are_weighed_together_and_what_is_taken_is_laid_along_
 
     def watched(lines: Sequence[Sequence[Hypothesis]], follows: Sequence[bool], *others: Any) -> list[list[Hypothesis]]:
         asked.append(list(follows))
-        weighed = across_lines(lines, follows, *others)
+        weighed = weighed_across_lines(lines, follows, *others)
         return [[Hypothesis(weighed[0][0].classes[:-1], 0.0), *weighed[0]], *weighed[1:]]
 
-    monkeypatch.setattr("uncial.decoding.across_lines", watched)
+    monkeypatch.setattr("uncial.decoding.weighed_across_lines", watched)
     padded = [
         np.pad(line.image, ((0, 30), (0, 600 - line.image.shape[1])), constant_values=255) for line in drawn_lines
     ]
@@ -103,6 +104,14 @@ def test_lines_of_a_region_are_weighed_together_and_what_is_taken_is_laid_along_
     assert "".join(span.grapheme for span in read[0].spans) == texts[0][:-1]
     Recognizer(knowing, Runtime(knowing), "fast").read_page(gray, page=page)
     assert len(asked) == 1  # nor does the best path
+    specks = [
+        replace(lines[0], id=name, baseline=((5, 20), (6, 20)), boundary=((5, 19), (6, 19), (6, 20))) for name in "ab"
+    ]
+    parts = [[*lines[:2], specks[0]], [specks[1], *lines[2:]]]
+    regions = tuple(Region(f"r{n}", boxes[n], tuple(part)) for n, part in enumerate(parts))
+    read_page = recognizer.read_page(gray, page=replace(page, regions=regions))
+    assert [failure.id for failure in read_page.failures] == ["a", "b"]
+    assert asked[1:] == [[False, True, False, True]]  # nothing follows what could not be cut out
 
 
 def test_a_slanted_view_moves_the_top_one_way_and_the_foot_the_other() -> None:

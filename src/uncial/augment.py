@@ -195,19 +195,23 @@ def _black_and_white(image: Image, rng: np.random.Generator) -> Image:
     strokes and specks come of it.
     """
     paper, contrast = paper_and_contrast(image)
-    scale = rng.uniform(1.2, 3)
     even = np.minimum(image, np.uint8(paper))  # margins and masks are lighter, and their rims would become black
-    resized = cv2.resize(even, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
-    large: NDArray[np.float32] = resized.astype(np.float32)
+    scale = rng.uniform(1.2, 3)
+    large = _resized(even, scale)
     limit: NDArray[np.float32] | float = paper
     if rng.random() < LOCAL:  # the mean of half a line around; less of the contrast, as ink is part of that mean
-        limit = cv2.GaussianBlur(large, (0, 0), len(large) * rng.uniform(0.08, 0.3))  # type: ignore[assignment]
+        limit = _resized(cv2.GaussianBlur(even, (0, 0), len(even) * rng.uniform(0.08, 0.3)), scale)
     if rng.random() < GRAINY:
         noise = cv2.GaussianBlur(rng.random(large.shape, dtype=np.float32) - 0.5, (0, 0), rng.uniform(0.4, 1.2))
         large += noise * np.float32(contrast * rng.uniform(0, 0.12) / max(1e-6, float(noise.std())))
     black = large < limit - contrast * (rng.uniform(0.1, 0.35) if np.ndim(limit) else rng.uniform(0.12, 0.5))
     copy = np.where(black, np.uint8(0), np.uint8(PAPER))
     return cv2.resize(copy, image.shape[::-1], interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def _resized(image: cv2.typing.MatLike, scale: float) -> NDArray[np.float32]:
+    """A larger image, in floating point."""
+    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _noisy(image: Image, rng: np.random.Generator, least: float, most: float) -> Image:

@@ -23,12 +23,12 @@ from uncial.decoders import (
     BeamConfig,
     Decoded,
     Hypothesis,
-    across_lines,
     align_all,
     bonuses,
     breaks_of,
     fewest_errors_first,
     text_log_probs,
+    weighed_across_lines,
 )
 from uncial.errors import ConfigError
 from uncial.lineimage import PAPER
@@ -161,10 +161,14 @@ class Decoding:
         """What was found, with lines that follow one another weighed together."""
         if not (any(follows) and self._model and self._breaks and self._beam.weight):
             return found
-        readings = [decoded.readings for decoded in found]
-        weighed = across_lines(readings, follows, self._model, self._beam.weight, self._breaks)
-        laid = align_all(steps, [some[0].classes for some in weighed])
-        return [Decoded(*one) for one in zip(laid, weighed, strict=True)]
+        before = [decoded.readings for decoded in found]
+        after = weighed_across_lines(before, follows, self._model, self._beam.weight, self._breaks)
+        others = [n for n, some in enumerate(after) if some[0].classes != before[n][0].classes]
+        laid = align_all([steps[n] for n in others], [after[n][0].classes for n in others])
+        spans = [decoded.spans for decoded in found]
+        for n, anew in zip(others, laid, strict=True):
+            spans[n] = anew
+        return [Decoded(*one) for one in zip(spans, after, strict=True)]
 
     def _views(self, line: LineImage, decoded: Decoded) -> tuple[View, ...]:
         """How a line is looked at again, after a first look; empty: one look is enough."""

@@ -159,7 +159,7 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         rotate: str = "none",
         cut_off: bool = False,
     ) -> Page:
-        """Find the lines of a page and read them.
+        """Find the lines of a page and read them, those of a region as a text that runs on from line to line.
 
         Args:
             gray: uint8 (H, W).
@@ -195,9 +195,9 @@ class Recognizer:  # budget: lines, one line and a page are read the same way, e
         waiting = iter(lines)
         while some := list(islice(waiting, LINES_AT_ONCE)):
             images = [image if isinstance(image, ImageError) else self._line_image(image) for image, _ in some]
-            both = zip(images, some, strict=True)
-            good = [(image[1], follows) for image, (_, follows) in both if not isinstance(image, ImageError)]
-            decoded = iter(self._decode([image for image, _ in good], [follows for _, follows in good]))
+            good = [(n, image[1]) for n, image in enumerate(images) if not isinstance(image, ImageError)]
+            follows = [some[n][1] and n > 0 and not isinstance(images[n - 1], ImageError) for n, _ in good]
+            decoded = iter(self._decode([image for _, image in good], follows))
             for image in images:
                 yield image if isinstance(image, ImageError) else self._transcript(image[0], *next(decoded))
 

@@ -1,6 +1,6 @@
 """From log-probabilities to grapheme spans. A decoder takes many lines at once; see `DECODERS`."""
 
-from uncial.decoders.across_lines import across_lines, breaks_of
+from uncial.decoders.across_lines import breaks_of, weighed_across_lines
 from uncial.decoders.align import align, align_all, steps_needed
 from uncial.decoders.beam import BeamConfig, Hypothesis, beam_search, bonuses
 from uncial.decoders.best_path import best_path
@@ -17,7 +17,7 @@ __all__ = [
     "DecodedSpan",
     "Decoder",
     "Hypothesis",
-    "across_lines",
+    "weighed_across_lines",
     "align",
     "align_all",
     "beam_readings",

@@ -24,6 +24,7 @@ BROKEN, HYPHENED = 0.1, 0.7  # of these, how many begin within a word; so many w
 LEAST_SHARE = 0.01  # of the likeliest reading's probability; what is less likely stays as it is
 HYPHENS = ("-", "¬", "=", "⸗")  # at the end of a line
 WORD = " "
+NOTHING = -1  # instead of a class
 
 Ids = NDArray[np.int64]
 Scores = NDArray[np.float64]
@@ -46,7 +47,7 @@ def breaks_of(alphabet: Alphabet) -> Breaks | None:
     return Breaks(place[WORD], frozenset(place[hyphen] for hyphen in HYPHENS if hyphen in place))
 
 
-def across_lines(
+def weighed_across_lines(
     lines: Sequence[Sequence[Hypothesis]], follows: Sequence[bool], model: NGrams, weight: float, breaks: Breaks
 ) -> list[list[Hypothesis]]:
     """Weigh the readings of lines by their neighbours'.
@@ -78,9 +79,11 @@ def across_lines(
         after[n - 1] = _carried(after[n] + scores[n], gains[n], scores[n - 1])
     weighed = [list(readings) for readings in lines]
     for n in sorted({*joined, *(n - 1 for n in joined)}):
-        for place, more in zip(likely[n], SURE * (before[n] + after[n]), strict=True):
+        told = before[n] + after[n]
+        told -= np.logaddexp.reduce(scores[n] + told)  # on average nothing, as unlikely readings keep their scores
+        for place, more in zip(likely[n], (SURE * told).tolist(), strict=True):
             reading = lines[n][place]
-            weighed[n][place] = Hypothesis(reading.classes, reading.score + float(more))
+            weighed[n][place] = Hypothesis(reading.classes, reading.score + more)
         weighed[n] = fewest_errors_first(sorted(weighed[n], key=lambda reading: -reading.score))
     return weighed
 
@@ -97,21 +100,31 @@ def _gains(joints: Sequence[tuple[Sequence[Text], Sequence[Text]]], model: NGram
     How much likelier the beginning of the second line is behind the end of the first than at the start of a text.
     """
     reach = model.order - 1  # graphemes of a context: further ones do not matter
-    ends = [[((EDGE,) * reach + text)[-reach - 1 :] for text in first] for first, _ in joints]  # one may be a hyphen
-    begins = [[(*text, EDGE)[:reach] for text in second] for _, second in joints]
+    bare = [tuple([_bare(text, breaks.space) for text in side] for side in joint) for joint in joints]
+    ends = [[((EDGE,) * reach + text)[-reach - 1 :] for text in first] for first, _ in bare]  # one may be a hyphen
+    begins = [[(*text, EDGE)[:reach] for text in second] for _, second in bare]
     end_of, begin_of = (
-        {text: n for n, text in enumerate({t for some in side for t in some})} for side in (ends, begins)
+        {text: n for n, text in enumerate({text for some in side for text in some})} for side in (ends, begins)
     )
     pairs = [
-        (np.array([end_of[text] for text in first])[:, None], np.array([begin_of[text] for text in second])[None])
+        np.array([end_of[text] for text in first])[:, None] * len(begin_of) + [begin_of[text] for text in second]
         for first, second in zip(ends, begins, strict=True)
     ]
-    code = [first * len(begin_of) + second for first, second in pairs]
-    every = np.unique(np.concatenate([some.ravel() for some in code])) if code else np.zeros(0, np.int64)
-    gain = _runs_on(
-        list(end_of), list(begin_of), every // max(1, len(begin_of)), every % max(1, len(begin_of)), model, breaks
-    )
-    return [gain[np.searchsorted(every, some)] for some in code]
+    if not pairs:
+        return []
+    every = np.unique(np.concatenate([some.ravel() for some in pairs]))
+    gain = _runs_on(list(end_of), list(begin_of), *np.divmod(every, len(begin_of)), model, breaks)
+    return [gain[np.searchsorted(every, some)] for some in pairs]
+
+
+def _bare(text: Text, space: int) -> Text:
+    """A text without spaces at its ends, as it is told."""
+    first, last = 0, len(text)
+    while first < last and text[first] == space:
+        first += 1
+    while first < last and text[last - 1] == space:
+        last -= 1
+    return text[first:last]
 
 
 def _runs_on(
@@ -119,25 +132,35 @@ def _runs_on(
 ) -> Scores:
     """(n,) the same for some ends, each with one beginning, by their places."""
     root, start = (np.full(len(texts), node) for texts, node in ((ends, ROOT), (begins, model.start)))
-    hyphened = np.array([text[-1] in breaks.hyphens for text in ends], bool)
-    _, ended = _told(model, root, ends)
-    _, within = _told(model, root, [text[:-1] if some else text for text, some in zip(ends, hyphened, strict=True)])
+    hyphened = np.array([breaks.hyphens.issuperset(text[-1:]) for text in ends], bool)
+    _, ended = _told(model, root, _table(ends))
+    _, within = _told(
+        model, root, _table([text[:-1] if some else text for text, some in zip(ends, hyphened, strict=True)])
+    )
     space, spaced = model.step(ended, np.full(len(ends), breaks.space))
     whole = np.exp(space.astype(float))  # probability that the last word is whole
     broken = BROKEN * (1 - whole) / (BROKEN * (1 - whole) + (1 - BROKEN) * whole)
     broken = np.where(hyphened, HYPHENED, broken).clip(1e-9, 1 - 1e-9)[end]
-    some = [begins[n] for n in begin]
-    (word, _), (rest, _) = _told(model, spaced[end], some), _told(model, within[end], some)
-    anew, _ = _told(model, start, begins)
+    table = _table(begins)
+    anew, _ = _told(model, start, table)
+    (word, _), (rest, _) = (_told(model, contexts[end], table[begin]) for contexts in (spaced, within))
     on = np.logaddexp(np.log(1 - broken) + word, np.log(broken) + rest) - anew[begin]
     return np.logaddexp(np.log(1 - RUNS_ON), np.log(RUNS_ON) + on)  # type: ignore[no-any-return]
 
 
-def _told(model: NGrams, contexts: Ids, texts: Sequence[Text]) -> tuple[Scores, Ids]:
+def _table(texts: Sequence[Text]) -> Ids:
+    """(n, longest) classes, NOTHING behind the end of a text."""
+    table = np.full((len(texts), max(map(len, texts), default=0)), NOTHING)
+    for row, text in zip(table, texts, strict=True):
+        row[: len(text)] = text
+    return table
+
+
+def _told(model: NGrams, contexts: Ids, table: Ids) -> tuple[Scores, Ids]:
     """(n,) natural-log probabilities of texts behind contexts, and the contexts then."""
-    score, contexts = np.zeros(len(texts)), contexts.copy()
-    for place in range(max(map(len, texts), default=0)):
-        rows = np.array([n for n, text in enumerate(texts) if place < len(text)])
-        told, contexts[rows] = model.step(contexts[rows], np.array([texts[n][place] for n in rows]))
+    score, contexts = np.zeros(len(table)), contexts.copy()
+    for column in table.T:
+        rows = np.flatnonzero(column != NOTHING)
+        told, contexts[rows] = model.step(contexts[rows], column[rows])
         score[rows] += told
     return score, contexts
