@@ -17,7 +17,6 @@ __all__ = [
     "DecodedSpan",
     "Decoder",
     "Hypothesis",
-    "weighed_across_lines",
     "align",
     "align_all",
     "beam_readings",
@@ -30,4 +29,5 @@ __all__ = [
     "shares_of",
     "steps_needed",
     "text_log_probs",
+    "weighed_across_lines",
 ]
