@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from uncial.errors import ConfigError
-from uncial.ngram import EDGE, NGrams, Remembered
+from uncial.ngram import EDGE, ROOT, NGrams, Remembered
 from uncial.ngram_estimate import Counts, estimate
 
 SIZE = 6
@@ -24,6 +24,20 @@ def test_probabilities_behind_each_context_sum_to_one(least):
 def test_what_was_written_often_is_likely():
     ngrams = model()
     assert ngrams.score([1, 2, 3]) > ngrams.score([3, 2, 1]) + 3
+
+
+def test_texts_are_written_class_by_class_behind_their_contexts():
+    ngrams, texts = model(), [(1, 2, 3, EDGE), (), (2,), (5, 1, 2, 2, 4)]
+    contexts = np.array([ngrams.start, 3, ROOT, 7])
+    log_probs, after = ngrams.write(contexts, texts)
+    for text, context, total, behind in zip(texts, contexts, log_probs, after, strict=True):
+        node, steps = np.array([context]), []
+        for class_ in text:
+            step, node = ngrams.step(node, np.array([class_]))
+            steps.append(float(step[0]))
+        assert (total, behind) == (pytest.approx(sum(steps)), node[0])
+    assert contexts.tolist() == [ngrams.start, 3, ROOT, 7]
+    assert [len(part) for part in ngrams.write(contexts[:0], [])] == [0, 0]
 
 
 def test_counts_are_those_of_windows_within_lines():

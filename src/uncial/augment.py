@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from uncial.faded import faint
+from uncial.faded import faint, paper_grain
 from uncial.lineimage import PAPER, WIDEST, paper_and_contrast
 
 RECUT = 0.3  # of the lines whose geometry changes: so many are cut with more or less room above and below
@@ -202,8 +202,8 @@ def _black_and_white(image: Image, rng: np.random.Generator) -> Image:
     if rng.random() < LOCAL:  # the mean of half a line around; less of the contrast, as ink is part of that mean
         limit = _resized(cv2.GaussianBlur(even, (0, 0), len(even) * rng.uniform(0.08, 0.3)), scale)
     if rng.random() < GRAINY:
-        noise = cv2.GaussianBlur(rng.random(large.shape, dtype=np.float32) - 0.5, (0, 0), rng.uniform(0.4, 1.2))
-        large += noise * np.float32(contrast * rng.uniform(0, 0.12) / max(1e-6, float(noise.std())))
+        noise = paper_grain(len(large), large.shape[1], rng, coarsest=1.2)
+        large += noise * np.float32(contrast * rng.uniform(0, 0.12))
     black = large < limit - contrast * (rng.uniform(0.1, 0.35) if np.ndim(limit) else rng.uniform(0.12, 0.5))
     copy = np.where(black, np.uint8(0), np.uint8(PAPER))
     return cv2.resize(copy, image.shape[::-1], interpolation=cv2.INTER_AREA)  # type: ignore[return-value]

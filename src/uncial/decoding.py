@@ -192,8 +192,8 @@ def told(model: NGrams | None, words: Sequence[str], alphabet: Alphabet) -> NGra
     known = [alphabet.encode(word) for word in words if not alphabet.missing(word)]
     if not any(known):
         raise ConfigError(f"none of the {len(words):,} words can be spelt with the bundle's graphemes (uncial model)")
-    space = alphabet.graphemes.index(" ") + 1 if " " in alphabet.graphemes else None
-    return knowing(model, known, space)
+    breaks = breaks_of(alphabet)
+    return knowing(model, known, breaks.space if breaks else None)
 
 
 def weighed(lines: Sequence[Sequence[Look]], model: NGrams | None, config: BeamConfig) -> list[Decoded]:
@@ -240,16 +240,6 @@ def _spoken(
     given = bonuses(lines[0][0][0].shape[1], model, config)
     score = np.array([given[list(text)].sum() for text in every])
     if model and config.weight:
-        score += config.weight * language_scores(model, every)
+        spoken, _ = model.write(np.full(len(every), model.start), [(*text, EDGE) for text in every])
+        score += config.weight * spoken
     return np.split(score, np.cumsum([len(some) for some in texts])[:-1])
-
-
-def language_scores(model: NGrams, texts: Sequence[Sequence[int]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """(n,) natural-log probabilities of whole texts, their ends included."""
-    score, contexts = np.zeros(len(texts)), np.full(len(texts), model.start)
-    for place in range(max(map(len, texts)) + 1):
-        rows = np.array([n for n, text in enumerate(texts) if place <= len(text)])
-        classes = np.array([texts[n][place] if place < len(texts[n]) else EDGE for n in rows])
-        log_probs, contexts[rows] = model.step(contexts[rows], classes)
-        score[rows] += log_probs
-    return score

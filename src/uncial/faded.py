@@ -33,7 +33,7 @@ def faint(image: Gray, rng: np.random.Generator, strength: float) -> Gray:
     paper, contrast = paper_and_contrast(image)
     dark = np.clip(dark - _patches(height, width, rng) * np.float32(min(0.9, rng.uniform(0, 0.7) * strength)), 0, 1)
     levels = contrast * (np.exp(rng.uniform(np.log(FAINTEST), np.log(FAINT))) / contrast) ** min(1.0, strength)
-    noise = np.float32(rng.uniform(0, 0.15)) * _grain(height, width, rng)
+    noise = np.float32(rng.uniform(0, 0.15)) * paper_grain(height, width, rng)
     light = rng.uniform(150, 235) - levels * (dark + noise + rng.uniform(0, 0.3) * _patches(height, width, rng))
     pale = _compressed(np.clip(light, 0, PAPER - 1).astype(np.uint8), rng)
     if paper < PAPER:
@@ -57,7 +57,7 @@ def blank_paper(image: Gray, rng: np.random.Generator) -> Gray:
     height, width = image.shape
     paper, _ = paper_and_contrast(image)
     bare = cv2.morphologyEx(np.minimum(image, min(paper, 250)), cv2.MORPH_CLOSE, np.ones((BROAD, BROAD), np.uint8))
-    marks = np.float32(rng.uniform(0, 0.4)) * _grain(height, width, rng)
+    marks = np.float32(rng.uniform(0, 0.4)) * paper_grain(height, width, rng)
     marks += np.float32(rng.uniform(0, 1)) * _patches(height, width, rng)
     if rng.random() < SHOWS_THROUGH:
         marks += np.float32(rng.uniform(0, 0.7)) * cv2.GaussianBlur(ink(image)[:, ::-1], (0, 0), rng.uniform(1, 3))
@@ -76,10 +76,10 @@ def blank_paper(image: Gray, rng: np.random.Generator) -> Gray:
     return blank
 
 
-def _grain(height: int, width: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Noise of standard deviation 1, fine or coarse."""
+def paper_grain(height: int, width: int, rng: np.random.Generator, coarsest: float = 1.5) -> NDArray[np.float32]:
+    """Noise of standard deviation 1, fine or coarse: blurred by 0.4 to `coarsest` pixels."""
     fine = rng.random((height, width), dtype=np.float32) - 0.5
-    noise: NDArray[np.float32] = cv2.GaussianBlur(fine, (0, 0), rng.uniform(0.4, 1.5))  # type: ignore[assignment]
+    noise: NDArray[np.float32] = cv2.GaussianBlur(fine, (0, 0), rng.uniform(0.4, coarsest))  # type: ignore[assignment]
     return noise / np.float32(max(1e-6, float(noise.std())))
 
 

@@ -185,18 +185,9 @@ def perplexity(model: NGrams, lines: Sequence[Ids]) -> float | None:
     """
     if not lines:
         return None
-    known = (np.append(line[line != model.size], EDGE) for line in lines)
-    lines = sorted(known, key=len, reverse=True)  # so that those that have ended stand last
-    lengths = np.array([len(line) for line in lines])
-    padded = np.zeros((len(lines), lengths[0]), np.int64)
-    for row, line in zip(padded, lines, strict=True):
-        row[: len(line)] = line
-    contexts, total = np.full(len(lines), model.start), 0.0
-    for place in range(lengths[0]):
-        going = int((lengths > place).sum())
-        log_probs, contexts = model.step(contexts[:going], padded[:going, place])
-        total -= float(log_probs.sum(dtype=np.float64))
-    return float(np.exp(total / lengths.sum()))
+    known = [np.append(line[line != model.size], EDGE) for line in lines]
+    log_probs, _ = model.write(np.full(len(known), model.start), known)
+    return float(np.exp(-log_probs.sum() / sum(map(len, known))))
 
 
 def learn(

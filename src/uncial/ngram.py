@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 EDGE = 0  # before and behind a line
 ROOT = 0  # the node of the empty context
+NOTHING = -1  # no class: a text has ended
 RAREST = np.float32(-9.0)  # nats: one in 8,000. What is rarer, half of the shipped alphabet, is too rare to tell apart
 
 Ids = NDArray[np.int64]
@@ -101,13 +102,30 @@ class NGrams:
         log_probs, _ = self.step(np.full(self.size, ROOT), np.arange(self.size))
         return np.maximum(log_probs, RAREST)
 
+    def write(self, contexts: Ids, texts: Sequence[Sequence[int] | Ids]) -> tuple[NDArray[np.float64], Ids]:
+        """Write a text behind each context.
+
+        Args:
+            contexts: (n,) nodes, as `start` or this function gives them.
+            texts: n of them, as classes; `EDGE` ends a line, and stands only where it is to.
+
+        Returns:
+            (n,) natural-log probabilities of the texts, and (n,) contexts with them behind.
+        """
+        table = np.full((len(texts), max(map(len, texts), default=0)), NOTHING)
+        for row, text in zip(table, texts, strict=True):
+            row[: len(text)] = text
+        log_probs, after = np.zeros(len(texts)), contexts.copy()
+        for column in table.T:
+            rows = np.flatnonzero(column != NOTHING)
+            told, after[rows] = self.step(after[rows], column[rows])
+            log_probs[rows] += told
+        return log_probs, after
+
     def score(self, classes: Sequence[int]) -> float:
         """Natural-log probability of a whole line, its end included."""
-        node, total = np.array([self.start]), 0.0
-        for class_ in (*classes, EDGE):
-            log_prob, node = self.step(node, np.array([class_]))
-            total += float(log_prob[0])
-        return total
+        log_probs, _ = self.write(np.array([self.start]), [(*classes, EDGE)])
+        return float(log_probs[0])
 
 
 class Remembered:

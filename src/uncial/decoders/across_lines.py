@@ -24,7 +24,6 @@ BROKEN, HYPHENED = 0.1, 0.7  # of these, how many begin within a word; so many w
 LEAST_SHARE = 0.01  # of the likeliest reading's probability; what is less likely stays as it is
 HYPHENS = ("-", "¬", "=", "⸗")  # at the end of a line
 WORD = " "
-NOTHING = -1  # instead of a class
 
 Ids = NDArray[np.int64]
 Scores = NDArray[np.float64]
@@ -70,8 +69,8 @@ def weighed_across_lines(
     texts = [[readings[n].classes for n in some] for readings, some in zip(lines, likely, strict=True)]
     scores = [np.array([readings[n].score for n in some]) / SURE for readings, some in zip(lines, likely, strict=True)]
     scores = [score - np.logaddexp.reduce(score) for score in scores]
-    gains = dict(zip(joined, _gains([(texts[n - 1], texts[n]) for n in joined], model, breaks), strict=True))
-    gains = {n: weight / SURE * gain for n, gain in gains.items()}
+    worth = _gains([(texts[n - 1], texts[n]) for n in joined], model, breaks)
+    gains = {n: weight / SURE * gain for n, gain in zip(joined, worth, strict=True)}
     before, after = ([np.zeros(len(score)) for score in scores] for _ in range(2))
     for n in joined:
         before[n] = _carried(before[n - 1] + scores[n - 1], gains[n].T, scores[n])
@@ -133,34 +132,14 @@ def _runs_on(
     """(n,) the same for some ends, each with one beginning, by their places."""
     root, start = (np.full(len(texts), node) for texts, node in ((ends, ROOT), (begins, model.start)))
     hyphened = np.array([breaks.hyphens.issuperset(text[-1:]) for text in ends], bool)
-    _, ended = _told(model, root, _table(ends))
-    _, within = _told(
-        model, root, _table([text[:-1] if some else text for text, some in zip(ends, hyphened, strict=True)])
-    )
+    _, ended = model.write(root, ends)
+    _, within = model.write(root, [text[:-1] if some else text for text, some in zip(ends, hyphened, strict=True)])
     space, spaced = model.step(ended, np.full(len(ends), breaks.space))
     whole = np.exp(space.astype(float))  # probability that the last word is whole
     broken = BROKEN * (1 - whole) / (BROKEN * (1 - whole) + (1 - BROKEN) * whole)
     broken = np.where(hyphened, HYPHENED, broken).clip(1e-9, 1 - 1e-9)[end]
-    table = _table(begins)
-    anew, _ = _told(model, start, table)
-    (word, _), (rest, _) = (_told(model, contexts[end], table[begin]) for contexts in (spaced, within))
+    anew, _ = model.write(start, begins)
+    begun = [begins[n] for n in begin]
+    (word, _), (rest, _) = (model.write(contexts[end], begun) for contexts in (spaced, within))
     on = np.logaddexp(np.log(1 - broken) + word, np.log(broken) + rest) - anew[begin]
     return np.logaddexp(np.log(1 - RUNS_ON), np.log(RUNS_ON) + on)  # type: ignore[no-any-return]
-
-
-def _table(texts: Sequence[Text]) -> Ids:
-    """(n, longest) classes, NOTHING behind the end of a text."""
-    table = np.full((len(texts), max(map(len, texts), default=0)), NOTHING)
-    for row, text in zip(table, texts, strict=True):
-        row[: len(text)] = text
-    return table
-
-
-def _told(model: NGrams, contexts: Ids, table: Ids) -> tuple[Scores, Ids]:
-    """(n,) natural-log probabilities of texts behind contexts, and the contexts then."""
-    score, contexts = np.zeros(len(table)), contexts.copy()
-    for column in table.T:
-        rows = np.flatnonzero(column != NOTHING)
-        told, contexts[rows] = model.step(contexts[rows], column[rows])
-        score[rows] += told
-    return score, contexts
