@@ -35,6 +35,21 @@ def test_training_for_minutes_ends_when_they_are_over(tmp_path: Path) -> None:
     assert load_bundle(tmp_path / "bundle").provenance["course"]["seconds"] >= 0.6
 
 
+@pytest.mark.parametrize(("most", "lines"), [(2, 16), (0, None)])
+def test_of_minutes_and_a_number_of_passes_what_is_used_up_first_ends_it(
+    tmp_path: Path, most: int, lines: int | None
+) -> None:
+    config = settings(minutes=0.05, most_epochs=most, batch_lines=1, **ONLY_LAST)
+    course = train(samples(8), tmp_path / "bundle", config).provenance["course"]
+    assert (course["seconds"] < 3) == (lines is not None)
+    assert lines is None or course["lines"] == lines
+
+
+def test_passes_alone_are_the_budget_of_a_training_without_minutes(tmp_path: Path) -> None:
+    config = settings(epochs=3, most_epochs=1, batch_lines=1, **ONLY_LAST)
+    assert train(samples(8), tmp_path / "bundle", config).provenance["course"]["lines"] == 24
+
+
 def test_a_finished_run_gives_its_bundle_an_int8_graph(tmp_path: Path) -> None:
     heard: list[Progress] = []
     train(samples(4), tmp_path / "bundle", settings(epochs=1, int8_lines=2, **ONLY_LAST), watch=heard.append)

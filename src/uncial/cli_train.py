@@ -248,7 +248,7 @@ def left_to_transcribe(scans: Sequence[str], samples: "Sequence[Sample]") -> lis
 def recipe_for(
     named: str | None, lines: "Mapping[str, Sequence[Sample]]", start: Path | None, *, budgeted: bool = False
 ) -> str:
-    """The recipe that is named, else the one that fits; that for few lines is told, and its budget if none is given.
+    """The recipe that is named, else the one that fits; that for few lines is told, and what ends it.
 
     Scans that are learned as they were read are most often of one hand, so however many there are, they are few.
     """
@@ -261,8 +261,9 @@ def recipe_for(
     transcribed = sum(split_of(sample) != "test" for sample in lines["samples"])
     if transcribed > FEW:
         return "standard"
-    told, budget = count_of(transcribed + len(lines["read"]), "line"), with_recipe("new-hand", {})["minutes"]
+    told, own = count_of(transcribed + len(lines["read"]), "line"), with_recipe("new-hand", {})
     screen.show_note(f"{told}: learning by the recipe new-hand, made for few; for the usual one, --recipe standard")
     if not budgeted:
-        screen.show_note(f"without --minutes or --epochs it learns for {budget:g} minutes")
+        screen.show_note(f"without --minutes or --epochs it learns for {own['minutes']:g} minutes")
+    screen.show_note(f"minutes end early after {own['most_epochs']} passes; for more of them, --set most_epochs=N")
     return "new-hand"

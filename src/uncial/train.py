@@ -158,9 +158,9 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         """Share of the budget that is used, 0 to 1; 1 also where patience has run out."""
         if self.config.patience and self.course.stale >= self.config.patience:
             return 1.0
-        if self.config.minutes:
-            return min(1.0, self.course.seconds / (self.config.minutes * 60))
-        return min(1.0, self.course.lines / (self.config.epochs * self.epoch_lines))
+        most = self.config.most_epochs if self.config.minutes else self.config.epochs
+        budgets = (most * self.epoch_lines, self.course.lines), (self.config.minutes * 60, self.course.seconds)
+        return min(1.0, max(used / budget for budget, used in budgets if budget))
 
     def go(self) -> None:
         """Learn until the budget is used; one process that learns alone leaves a checkpoint when it is interrupted."""
@@ -286,7 +286,7 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         state, self.course = checkpoint.load_checkpoint(self.folder, self._identity())
         self.learner.load(state)
         self.hard.load(state["hard_lines"])
-        ended = "; it had ended: give it more minutes, epochs or patience" if self.done >= 1 else ""
+        ended = "; it had ended: give it more minutes, epochs (or most_epochs) or patience" if self.done >= 1 else ""
         self.tell(f"resumed at step {self.course.step:,}, {self.course.seconds / 60:.0f} minutes in{ended}")
 
     def _identity(self) -> dict[str, Any]:

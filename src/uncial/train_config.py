@@ -25,6 +25,7 @@ class TrainConfig:
         augment: how much training lines vary.
         minutes: budget in wall time, all told; 0: `epochs` decides.
         epochs: budget in passes over the training lines, where `minutes` is 0.
+        most_epochs: where `minutes` is not 0, so many passes use up the budget before the time is; 0: time alone does.
         batch_lines: lines of typical width in a batch.
         learning_rate: peak of the one-cycle schedule.
         backbone_rate: of the backbone's learning rate to that of all else; 0 leaves the backbone as it was.
@@ -76,6 +77,7 @@ class TrainConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     minutes: float = 0.0
     epochs: int = 40
+    most_epochs: int = 0
     batch_lines: int = 16
     learning_rate: float = 1e-3
     backbone_rate: float = 1.0
