@@ -11,7 +11,7 @@ from uncial.alphabet import Alphabet
 from uncial.architecture import CRNNConfig
 from uncial.bundle import save_bundle
 from uncial.lineimage import LineImageConfig
-from uncial.nn.backbones import BACKBONES, SqueezeExcitation
+from uncial.nn.backbones import BACKBONES
 from uncial.nn.crnn import COLUMNS, CRNN
 from uncial.nn.ctc import ctc_loss
 from uncial.nn.onnx_graph import onnx_graph
@@ -28,16 +28,13 @@ MIXES = [
     CRNNConfig(kernel=5, recurrent_layers=1, shortcut=False, **SMALL),
     CRNNConfig(height=32, backbone="shi2015", **SMALL),
     *(CRNNConfig(recurrent=r, recurrent_layers=1, added_layers=2, **SMALL) for r in RECURRENT),
-    CRNNConfig(squeeze=2, **SMALL | {"blocks": (2,)}),
 ]
 
 
 def name(config: CRNNConfig) -> str:
     ways = "" if config.bidirectional else "-forward"
     added = f"-{config.added_layers}-added" if config.added_layers else ""
-    squeezed = "-squeezed" if config.squeeze else ""
-    parts = f"{config.backbone}-{config.recurrent}-{config.column}-{config.height}px-{config.kernel}"
-    return f"{parts}{ways}{added}{squeezed}"
+    return f"{config.backbone}-{config.recurrent}-{config.column}-{config.height}px-{config.kernel}{ways}{added}"
 
 
 @pytest.fixture(params=MIXES, ids=name)
@@ -48,9 +45,6 @@ def network(request: pytest.FixtureRequest) -> CRNN:
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.running_mean, -0.2, 0.2)
             torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
-        if isinstance(module, SqueezeExcitation):
-            torch.nn.init.uniform_(module.squeeze.weight)  # some unit sees something
-            torch.nn.init.uniform_(module.excite.weight, -2.0, 2.0)
     for share in network.recurrent.shares:
         torch.nn.init.uniform_(share, -1.0, 1.0)
     return network.eval()

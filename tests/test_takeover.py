@@ -10,7 +10,6 @@ from drawn_samples import SMALL
 
 from uncial.alphabet import BLANK, Alphabet
 from uncial.decoders import best_path
-from uncial.nn.backbones import SqueezeExcitation
 from uncial.nn.crnn import CRNN
 from uncial.nn.takeover import HEADS, take_over
 
@@ -133,24 +132,6 @@ def test_a_larger_network_begins_by_reading_as_before_and_all_of_it_learns(kind:
         for name, value in new.named_parameters()
         if "shortcut.weight" not in name and "shortcut.bias" not in name
     )
-
-
-def test_added_excitations_begin_by_changing_nothing_and_learn(old: CRNN) -> None:
-    new = CRNN(replace(SMALL, squeeze=2), BEFORE.size).eval()
-    for part in new.modules():
-        if isinstance(part, SqueezeExcitation):
-            torch.nn.init.uniform_(part.excite.bias)
-    whole = {name: value.numpy() for name, value in old.state_dict().items()}
-    gates = ", ".join(f"backbone.stages.{n}.0.gate" for n in range(len(SMALL.blocks)))
-    assert take_over(whole, BEFORE, new, BEFORE) == (
-        f"4 graphemes keep their weights, none is new; excitations that begin without effect: {gates}"
-    )
-    images, widths = torch.rand(2, 1, 16, 96), torch.tensor([96, 80])
-    with torch.no_grad():
-        torch.testing.assert_close(new(images, widths)[0], old(images, widths)[0])
-    new(images, widths)[0].square().sum().backward()
-    gates_learn = [value.grad.abs().sum() > 0 for name, value in new.named_parameters() if ".excite." in name]
-    assert gates_learn and all(gates_learn)
 
 
 @pytest.mark.parametrize("parts", [{"channels": (4, 7)}, {"backbone": "none"}, {"backbone": "none", "column": "stack"}])

@@ -3,8 +3,7 @@
     python tools/average.py BUNDLE BUNDLE... -o OUT
 
 After Izmailov et al. 2018, "Averaging weights leads to wider optima and better generalization": each bundle counts
-alike. Network and alphabet must be the same, but for excitations (`network.squeeze`) that only the later ones have: in
-those before they count as without effect. Preprocessing, language model and provenance are those of the last one.
+alike. Network and alphabet must be the same; preprocessing, language model and provenance are those of the last one.
 Means and variances of normalisation are averaged, too. OUT has no int8 graph and is not tuned: see quantise.py and
 `uncial tune`. Of layout bundles the filters of their graphs are averaged, of which normalisation is a part there, and
 OUT is ready to find lines.
@@ -12,16 +11,14 @@ OUT is ready to find lines.
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from uncial.bundle import Bundle, load_bundle, save_bundle
+from uncial.bundle import load_bundle, save_bundle
 from uncial.checkpoint import begin_anew
 from uncial.heritage import language_of
 from uncial.layout.bundle import SETTINGS, load_layout, save_layout
@@ -46,12 +43,11 @@ def average(paths: Sequence[Path], out: Path) -> None:
     bundles = [load_bundle(path) for path in paths]
     last = bundles[-1]
     for bundle in bundles:
-        network = replace(bundle.architecture, squeeze=bundle.architecture.squeeze or last.architecture.squeeze)
-        if (network, bundle.alphabet) != (last.architecture, last.alphabet):
+        if (bundle.architecture, bundle.alphabet) != (last.architecture, last.alphabet):
             raise SystemExit(f"{bundle.path}: has another network or alphabet than {last.path}; average what is alike")
-    all_weights = [_with_excitations(bundle, last) for bundle in bundles]
     weights = {
-        name: np.mean([np.asarray(some[name], np.float32) for some in all_weights], axis=0) for name in last.weights
+        name: np.mean([np.asarray(bundle.weights[name], np.float32) for bundle in bundles], axis=0)
+        for name in last.weights
     }
     network = CRNN(last.architecture, last.alphabet.size).eval()
     network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()}, strict=False)
@@ -60,12 +56,6 @@ def average(paths: Sequence[Path], out: Path) -> None:
     how = last.architecture, last.alphabet, last.line_image
     language = language_of(last, last.alphabet, [])[0] if last.language_model else None
     save_bundle(out, *how, provenance, weights, onnx_graph(network), language)
-
-
-def _with_excitations(bundle: Bundle, last: Bundle) -> dict[str, NDArray[np.floating]]:
-    """The weights of a bundle; excitations that only the last one has see as they do there, and excite nothing."""
-    theirs = {name: last.weights[name] * (".excite." not in name) for name in last.weights}
-    return {name: bundle.weights.get(name, value) for name, value in theirs.items()}
 
 
 def average_layouts(paths: Sequence[Path], out: Path) -> None:

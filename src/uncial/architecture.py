@@ -17,8 +17,6 @@ class CRNNConfig:
         kernel: side of the square convolution filters, in pixels of the layer's input (odd).
         channels: of the stem and of each stage after it (residual backbone).
         blocks: residual blocks in each stage, one number fewer than `channels`.
-        squeeze: 0, or how many times fewer units than channels see the whole line and weigh the channels inside each
-            residual block (Hu et al. 2018, "Squeeze-and-Excitation Networks").
         strides_down: stride down of the stem and of each stage; their product divides `height`.
         strides_across: stride across of the stem and of each stage; their product is the pixels of one slice.
         dense_width: pixels across of the one image that the dense backbone takes (rounded up to whole slices); shorter
@@ -47,7 +45,6 @@ class CRNNConfig:
     kernel: int = 3
     channels: tuple[int, ...] = (32, 64, 128, 256)
     blocks: tuple[int, ...] = (1, 1, 1)
-    squeeze: int = 0
     strides_down: tuple[int, ...] = (2, 2, 2, 4)
     strides_across: tuple[int, ...] = (2, 2, 2, 1)
     dense_width: int = 1024
@@ -75,10 +72,10 @@ class CRNNConfig:
             raise ValueError(f"kernel is the odd side of a filter, not {self.kernel}")
         numbers = (*self.channels, *self.blocks, *self.strides_down, *self.strides_across)
         sizes = (self.recurrent_size, self.recurrent_layers, self.steps_per_slice, self.dense_width, self.dense_hidden)
-        if min(*numbers, *sizes) < 1 or min(self.added_layers, self.squeeze) < 0:
+        if min(*numbers, *sizes) < 1 or self.added_layers < 0:
             raise ValueError(
                 "channels, blocks, strides, steps_per_slice, recurrent_size, recurrent_layers, dense_width and "
-                "dense_hidden are at least 1, added_layers and squeeze at least 0"
+                "dense_hidden are at least 1, added_layers at least 0"
             )
         for name, share in (("dropout", self.dropout), ("hidden_slices", self.hidden_slices)):
             if not 0 <= share < 1:

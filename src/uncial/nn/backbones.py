@@ -82,44 +82,20 @@ class ConvNorm(nn.Module):
         return self.conv(x)  # type: ignore[no-any-return]
 
 
-class SqueezeExcitation(nn.Module):
-    """Weighs the channels of a map by what the whole line looks like, so that filters suit its hand and its ink.
-
-    It begins without effect. Source: Hu et al. 2018, "Squeeze-and-Excitation Networks"; for lines, whose convolutions
-    see no more than a few letters, Han et al. 2020, "ContextNet".
-    """
-
-    def __init__(self, channels: int, reduction: int) -> None:
-        """The means of the channels pass through `channels` / `reduction` units."""
-        super().__init__()
-        self.squeeze = nn.Linear(channels, max(1, channels // reduction))
-        self.excite = nn.Linear(self.squeeze.out_features, channels)
-        nn.init.zeros_(self.excite.weight)
-        nn.init.zeros_(self.excite.bias)
-
-    def forward(self, x: Tensor, padded: Tensor) -> Tensor:
-        """(N, C, H, W), 0 beyond each line, and W over the true widths (N, 1) -> weights (N, C, 1, 1) from 0 to 2."""
-        means = x.mean(dim=(2, 3)) * padded
-        return 2 * self.excite(functional.relu(self.squeeze(means))).sigmoid()[:, :, None, None]  # type: ignore[no-any-return]
-
-
 class ResidualBlock(nn.Module):
     """Two convolutions beside a short cut (He et al. 2016, "Deep residual learning", basic block)."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: tuple[int, int], reduction: int = 0) -> None:
-        """The first convolution and the short cut move by `stride` (down, across); `reduction` 0: no excitation."""
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: tuple[int, int]) -> None:
+        """The first convolution and the short cut move by `stride` (down, across)."""
         super().__init__()
         self.first = ConvNorm(inputs, outputs, kernel, stride)
         self.second = ConvNorm(outputs, outputs, kernel)
         same = inputs == outputs and stride == (1, 1)
         self.shortcut = nn.Identity() if same else ConvNorm(inputs, outputs, 1, stride)
-        self.gate = SqueezeExcitation(outputs, reduction) if reduction else None
 
-    def forward(self, x: Tensor, mask: Tensor, padded: Tensor) -> Tensor:
-        """(N, C, H, W), the output's mask of columns and W' over the true widths -> (N, outputs, H', W'), masked."""
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """(N, C, H, W) and the mask of the output's columns -> (N, outputs, H', W'), masked."""
         inner = functional.relu(self.first(x)) * mask
-        if self.gate is not None:
-            inner = inner * self.gate(inner, padded).to(inner.dtype)
         return functional.relu(self.second(inner) + self.shortcut(x)) * mask
 
 
@@ -134,8 +110,8 @@ class ResidualBackbone(nn.Module):
         stages = []
         for stage, count in enumerate(config.blocks, start=1):
             before, after = config.channels[stage - 1 : stage + 1]
-            blocks = [ResidualBlock(before, after, config.kernel, strides[stage], config.squeeze)]
-            blocks += [ResidualBlock(after, after, config.kernel, (1, 1), config.squeeze) for _ in range(count - 1)]
+            blocks = [ResidualBlock(before, after, config.kernel, strides[stage])]
+            blocks += [ResidualBlock(after, after, config.kernel, (1, 1)) for _ in range(count - 1)]
             stages.append(nn.ModuleList(blocks))
         self.stages = nn.ModuleList(stages)
         self.across = config.strides_across
@@ -149,10 +125,9 @@ class ResidualBackbone(nn.Module):
         x = x * column_mask(lengths, x.shape[3], x)
         for blocks, across in zip(self.stages, self.across[1:], strict=True):
             lengths = _strided(lengths, across)
-            width = (x.shape[3] + across - 1) // across
-            mask, padded = column_mask(lengths, width, x), (width / lengths)[:, None]
+            mask = column_mask(lengths, (x.shape[3] + across - 1) // across, x)
             for block in blocks:  # type: ignore[attr-defined]
-                x = block(x, mask, padded)
+                x = block(x, mask)
         return x, lengths
 
 

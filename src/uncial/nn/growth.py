@@ -53,21 +53,6 @@ def idle_blocks(taken: Collection[str], state: Mapping[str, Tensor]) -> list[str
     ]
 
 
-def idle_gates(taken: Collection[str], state: Mapping[str, Tensor]) -> list[str]:
-    """Excitations of known residual blocks that can begin without effect, as `nn.backbones.SqueezeExcitation` is made.
-
-    Args:
-        taken: names of the weights that are known.
-        state: all weights of the network.
-
-    Returns:
-        Names of excitations. Where what excites has weights of 0, they change nothing.
-    """
-    last = ".excite.weight"
-    gates = [name.removesuffix(last) for name in state if name.endswith(last) and name not in taken]
-    return [gate for gate in gates if f"{gate.rpartition('.')[0]}.first.conv.weight" in taken]
-
-
 def _gates_of_both(weights: Mapping[str, NDArray[np.floating]], network: CRNN) -> int:
     """Gates of the recurrent layers, 0 where those of the weights are of another kind than the network's."""
     gates = GATES.get(network.config.recurrent, 0)

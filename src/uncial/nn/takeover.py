@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from uncial.alphabet import BLANK, Alphabet
 from uncial.nn.crnn import CRNN
-from uncial.nn.growth import idle_blocks, idle_gates, widened
+from uncial.nn.growth import idle_blocks, widened
 
 HEADS = ("head.weight", "head.bias", "shortcut.weight", "shortcut.bias")  # one row for each class
 
@@ -19,11 +19,10 @@ def take_over(weights: Mapping[str, NDArray[np.floating]], before: Alphabet, net
     """Load weights into a network with another alphabet, or with some other parts.
 
     Where recurrent layers are wider, the new units take part in what is known with weights of 0; residual blocks added
-    to a stage, and excitations added to blocks, begin by changing nothing: so a larger network reads as before, and
-    learns from there (after Chen et al. 2016, "Net2Net", but with new units of chance instead of copies). Other weights
-    that do not fit, since a part is of another kind or size, stay as chance made them. New graphemes start with small
-    weights of chance and a bias as low as the rarest known one, so that the network does not begin by writing them
-    everywhere.
+    to a stage begin by changing nothing: so a larger network reads as before, and learns from there (after Chen et al.
+    2016, "Net2Net", but with new units of chance instead of copies). Other weights that do not fit, since a part is of
+    another kind or size, stay as chance made them. New graphemes start with small weights of chance and a bias as low
+    as the rarest known one, so that the network does not begin by writing them everywhere.
 
     Args:
         weights: by their names in the state dictionary, float. Where their network had fewer time steps for each slice,
@@ -61,19 +60,14 @@ def take_over(weights: Mapping[str, NDArray[np.floating]], before: Alphabet, net
     idle = idle_blocks(taken, state)
     for block in idle:
         state[f"{block}.second.norm.weight"].zero_()
-    gates = idle_gates(taken, state)
-    for gate in gates:
-        state[f"{gate}.excite.weight"].zero_()
-        state[f"{gate}.excite.bias"].zero_()
     network.load_state_dict(state)
     new = [g for g in alphabet.graphemes if g not in old_class]
     parts = list(dict.fromkeys(name.rpartition(".")[0] for name, _ in network.named_parameters() if name not in taken))
-    parts = [part for part in parts if not part.startswith(tuple(f"{name}." for name in (*idle, *gates)))]
+    parts = [part for part in parts if not part.startswith(tuple(f"{block}." for block in idle))]
     return (
         f"{len(same) - 1} graphemes keep their weights, "
         + (f"{len(new)} new: {' '.join(new)}" if new else "none is new")
         + (f"; wider: {', '.join(wider)}" if wider else "")
         + (f"; blocks that begin without effect: {', '.join(idle)}" if idle else "")
-        + (f"; excitations that begin without effect: {', '.join(gates)}" if gates else "")
         + (f"; parts that begin with chance: {', '.join(parts)}" if parts else "")
     )
