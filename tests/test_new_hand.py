@@ -83,7 +83,7 @@ def test_ten_lines_of_another_hand_bring_a_bundle_closer_to_it(new_hand: Path, t
     tiny = ("--set", "learning_rate=1e-2", "--set", "network.dropout=0.0", "--set", "augment.strength=0.5")
     ran = adapt(new_hand, tmp_path / "mine", start, "--epochs", 60, *tiny)
     assert ran.code == 0, ran.told
-    assert "12 lines: learning by the recipe new-hand" in ran.told
+    assert "12 lines: learning by the recipe new-hand, made for few, in 60 passes at most" in ran.told
     assert "9 lines to learn from, 3 to choose by" in ran.told
     before, after = cer(new_hand, start), cer(new_hand, load_bundle(tmp_path / "mine"))
     assert before > 0.3

@@ -262,8 +262,8 @@ def recipe_for(
     if transcribed > FEW:
         return "standard"
     told, own = count_of(transcribed + len(lines["read"]), "line"), with_recipe("new-hand", {})
-    screen.show_note(f"{told}: learning by the recipe new-hand, made for few; for the usual one, --recipe standard")
+    few = f"made for few, in {own['most_epochs']} passes at most (--set most_epochs=N)"
+    screen.show_note(f"{told}: learning by the recipe new-hand, {few}; for the usual one, --recipe standard")
     if not budgeted:
         screen.show_note(f"without --minutes or --epochs it learns for {own['minutes']:g} minutes")
-    screen.show_note(f"minutes end early after {own['most_epochs']} passes; for more of them, --set most_epochs=N")
     return "new-hand"
