@@ -35,14 +35,14 @@ def test_training_for_minutes_ends_when_they_are_over(tmp_path: Path) -> None:
     assert load_bundle(tmp_path / "bundle").provenance["course"]["seconds"] >= 0.6
 
 
-@pytest.mark.parametrize(("most", "lines"), [(2, 16), (0, None)])
+@pytest.mark.parametrize(("minutes", "most"), [(9.0, 2), (0.01, 9_999)])
 def test_of_minutes_and_a_number_of_passes_what_is_used_up_first_ends_it(
-    tmp_path: Path, most: int, lines: int | None
+    tmp_path: Path, minutes: float, most: int
 ) -> None:
-    config = settings(minutes=0.05, most_epochs=most, batch_lines=1, **ONLY_LAST)
+    config = settings(minutes=minutes, most_epochs=most, batch_lines=1, **ONLY_LAST)
     course = train(samples(8), tmp_path / "bundle", config).provenance["course"]
-    assert (course["seconds"] < 3) == (lines is not None)
-    assert lines is None or course["lines"] == lines
+    assert (course["lines"] == 8 * most) == (most == 2)
+    assert (course["seconds"] >= 60 * minutes) == (most != 2)
 
 
 def test_passes_alone_are_the_budget_of_a_training_without_minutes(tmp_path: Path) -> None:
