@@ -16,7 +16,7 @@ from drawn_samples import sample, samples, settings
 from uncial.alphabet import Alphabet
 from uncial.bundle import Bundle, load_bundle, save_bundle
 from uncial.checkpoint import Course
-from uncial.cli_train import recipe_for
+from uncial.cli_train import recipe_for, tell_limits
 from uncial.config import from_dict
 from uncial.errors import ConfigError
 from uncial.evaluate import evaluate
@@ -83,7 +83,8 @@ def test_ten_lines_of_another_hand_bring_a_bundle_closer_to_it(new_hand: Path, t
     tiny = ("--set", "learning_rate=1e-2", "--set", "network.dropout=0.0", "--set", "augment.strength=0.5")
     ran = adapt(new_hand, tmp_path / "mine", start, "--epochs", 60, *tiny)
     assert ran.code == 0, ran.told
-    assert "12 lines: learning by the recipe new-hand, made for few, in 60 passes at most" in ran.told
+    assert "12 lines: learning by the recipe new-hand, made for few" in ran.told
+    assert "passes" not in ran.told  # but those that were asked for
     assert "9 lines to learn from, 3 to choose by" in ran.told
     before, after = cer(new_hand, start), cer(new_hand, load_bundle(tmp_path / "mine"))
     assert before > 0.3
@@ -99,6 +100,18 @@ def test_ten_lines_of_another_hand_bring_a_bundle_closer_to_it(new_hand: Path, t
     elsewhere = new_hand.rename(tmp_path / "renamed")
     told = uncial("evaluate", elsewhere, "-m", tmp_path / "mine", "--quality", "fast").told
     assert "mine held out 3 lines when it learned, none of which is here" in told
+
+
+@pytest.mark.parametrize(
+    ("minutes", "most", "told"), [(2, 60, "it learns for 2 minutes, or 60 passes"), (2, 0, ""), (0, 60, "")]
+)
+def test_limits_are_told_where_time_and_passes_may_end_it(
+    minutes: float, most: int, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell_limits(TrainConfig(minutes=minutes, most_epochs=most))
+    out, err = capsys.readouterr()
+    assert told in err
+    assert bool(out + err) == bool(told)
 
 
 def test_what_reads_worse_than_the_start_is_not_kept(new_hand: Path, tmp_path: Path, start: Bundle) -> None:

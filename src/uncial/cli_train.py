@@ -87,8 +87,8 @@ def train(
     # Before scans are read, since what was read is kept in the run's folder.
     with checkpoint.alone(out, resume=resume) if untranscribed else nullcontext(), telling_what_is_kept(out):
         lines = lines_for(data, untranscribed, synthetic, start, out, resume=resume)
-        recipe = recipe_for(recipe, lines, start, budgeted=minutes is not None or epochs is not None)
-        chosen, changes = training_settings(config, settings or (), minutes, epochs, recipe)
+        chosen, changes = training_settings(config, settings or (), minutes, epochs, recipe_for(recipe, lines, start))
+        tell_limits(chosen)
         how: dict[str, Any] = {**lines, "start": start, "teacher": teacher, "texts": texts or (), "changes": changes}
         with screen.TrainingScreen() as watch:
             bundle = run(out=out, config=chosen, watch=watch, resume=resume, **how)
@@ -245,15 +245,13 @@ def left_to_transcribe(scans: Sequence[str], samples: "Sequence[Sample]") -> lis
     return left
 
 
-def recipe_for(
-    named: str | None, lines: "Mapping[str, Sequence[Sample]]", start: Path | None, *, budgeted: bool = False
-) -> str:
-    """The recipe that is named, else the one that fits; that for few lines is told, and what ends it.
+def recipe_for(named: str | None, lines: "Mapping[str, Sequence[Sample]]", start: Path | None) -> str:
+    """The recipe that is named, else the one that fits; that for few lines is told.
 
     Scans that are learned as they were read are most often of one hand, so however many there are, they are few.
     """
     from uncial import screen
-    from uncial.recipes import FEW, with_recipe
+    from uncial.recipes import FEW
     from uncial.sources import split_of
 
     if named or start is None:
@@ -261,9 +259,15 @@ def recipe_for(
     transcribed = sum(split_of(sample) != "test" for sample in lines["samples"])
     if transcribed > FEW:
         return "standard"
-    told, own = count_of(transcribed + len(lines["read"]), "line"), with_recipe("new-hand", {})
-    few = f"made for few, in {own['most_epochs']} passes at most (--set most_epochs=N)"
-    screen.show_note(f"{told}: learning by the recipe new-hand, {few}; for the usual one, --recipe standard")
-    if not budgeted:
-        screen.show_note(f"without --minutes or --epochs it learns for {own['minutes']:g} minutes")
+    told = count_of(transcribed + len(lines["read"]), "line")
+    screen.show_note(f"{told}: learning by the recipe new-hand, made for few; for the usual one, --recipe standard")
     return "new-hand"
+
+
+def tell_limits(chosen: "TrainConfig") -> None:
+    """Tell which limits a training has, where both time and passes over its lines may end it."""
+    from uncial import screen
+
+    if chosen.minutes and chosen.most_epochs:
+        passes = f"{chosen.most_epochs} passes over the lines where these are done sooner (--set most_epochs=N)"
+        screen.show_note(f"it learns for {chosen.minutes:g} minutes, or {passes}")
