@@ -97,6 +97,14 @@ def test_views_of_several_lines_are_weighed_as_those_of_each_alone() -> None:
     assert weighed(looks, model, config) == [weighed([views], model, config)[0] for views in looks]
 
 
+def test_each_text_is_read_once_though_its_prefix_was_dropped_and_grew_again() -> None:
+    for seed in range(20):  # 2, 6 and 17 have such a prefix
+        log_probs = posteriors(seed, 30, 3)
+        (found,) = beam_search([log_probs], None, BeamConfig(weight=0, width=16))
+        assert len({reading.classes for reading in found}) == len(found)
+        assert [reading.score for reading in found] == sorted((reading.score for reading in found), reverse=True)
+
+
 def test_lines_read_together_are_read_as_alone():
     lines = [posteriors(seed, steps, 5, 3) for seed, steps in enumerate([7, 30, 1, 12])]
     together = beam_search(lines, None, BeamConfig(bonus=0))

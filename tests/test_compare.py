@@ -40,6 +40,14 @@ def test_every_system_is_trained_and_read_and_all_is_written(tmp_path: Path) -> 
     assert "crnn-lstm-sweep" in (tmp_path / "out" / PAGE).read_text(encoding="utf-8")
 
 
+def test_systems_read_the_lines_that_their_training_held_out(tmp_path: Path) -> None:
+    lines = [replace(one, split="") for one in samples(30)]
+    plan = replace(PLAN, systems=("cnn",), settings=SETTINGS | {"held_out": 0.2})
+    (result,) = compare(lines, tmp_path, plan).units[0].results
+    held_out = load_bundle(tmp_path / "line" / "cnn").held_out
+    assert (len(held_out), result.lines) == (6, 6)
+
+
 def test_what_is_finished_is_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = compare(LINES, tmp_path, replace(PLAN, systems=("cnn",)))
     trained: list[str] = []

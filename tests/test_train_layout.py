@@ -51,6 +51,11 @@ def a_page():
     return gray, Page("one.png", 120, 120, (region,))
 
 
+def a_page_with_lines():
+    gray, page = a_page()
+    return gray, drawn_lines(page)
+
+
 @pytest.fixture
 def folder(tmp_path):
     gray, page = a_page()
@@ -116,6 +121,20 @@ def test_training_writes_a_bundle_that_finds_lines_and_a_run_that_goes_on(folder
     before = bundle.provenance["steps"]
     train_layout(pages, out, replace(TINY, minutes=0.06), resume=True)
     assert load_layout(out).provenance["steps"] > before
+
+
+def test_a_loss_that_is_not_finite_enters_nothing(tmp_path, monkeypatch):
+    run = training._Run(TINY, tmp_path / "mine", 1)
+    images, targets = (torch.from_numpy(np.stack([made])) for made in varied(*a_page_with_lines(), TINY.size, None))
+    run.learn(images, targets)
+    before = [value.clone() for part in (run.network, run.average) for value in part.state_dict().values()]
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "layout_loss", lambda maps, wanted: layout_loss(maps, wanted) * np.nan)
+        assert np.isnan(run.learn(images, targets))
+    after = [value for part in (run.network, run.average) for value in part.state_dict().values()]
+    assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
+    assert (run.course.skipped, run.course.step) == (1, 2)
+    assert np.isfinite(run.learn(images, targets))
 
 
 def test_an_interrupted_training_tells_what_is_kept(folder, tmp_path, monkeypatch):

@@ -34,6 +34,7 @@ from uncial.recognizer import Recognizer
 from uncial.run_log import Watch, rows_of
 from uncial.runtime import Runtime
 from uncial.sources import Sample, read_samples, split_of
+from uncial.sources.sample import with_held_out
 from uncial.systems import SYSTEMS, network_of
 from uncial.train import train
 from uncial.train_config import TrainConfig
@@ -179,9 +180,8 @@ class _Unit:
             shutil.rmtree(bundle)
         train(self.samples, bundle, replace(self.config, network=network), resume=resume, watch=watch)
         # One way to decode and one kind of numbers for all.
-        evaluation = evaluate(
-            Recognizer.load(bundle, quality="fast", backend="onnx"), self.samples, split=self.plan.split
-        )
+        read = with_held_out(self.samples, load_bundle(bundle).held_out)
+        evaluation = evaluate(Recognizer.load(bundle, quality="fast", backend="onnx"), read, split=self.plan.split)
         rows = rows_of(run)
         return Result(
             name,

@@ -1,6 +1,7 @@
 """What a bundle hands on, besides its weights, to one that is trained from it: parts, preprocessing, language."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -8,11 +9,11 @@ from typing import Any
 
 from uncial.alphabet import Alphabet
 from uncial.bundle import SETTINGS, Bundle, load_bundle
-from uncial.errors import ConfigError
+from uncial.errors import BundleError, ConfigError
 from uncial.language import check_running
 from uncial.ngram import trie
-from uncial.ngram_adapt import adapt, levels_of
-from uncial.ngram_estimate import Counts
+from uncial.ngram_adapt import adapt, levels_of, shorter
+from uncial.ngram_estimate import Counts, longest_order
 from uncial.ngram_file import Language, load_ngrams, to_bytes
 from uncial.train_config import TrainConfig
 from uncial.wording import count_of
@@ -76,6 +77,33 @@ def inherited(sources: Mapping[str, str], old: Bundle | None, teacher: Bundle | 
     return facts | {"sources": told}
 
 
+def going_along(
+    out: Path | None, old: Bundle | None, alphabet: Alphabet, texts: Sequence[Sequence[int]]
+) -> tuple[Language | None, str]:
+    """The language model that goes along with a bundle whenever it is trained further.
+
+    Args:
+        out: folder of the bundle of a run that goes on: what was added to it meanwhile stays; None: a run begins.
+        old: that the run began with; None: with chance.
+        alphabet: of the run.
+        texts: see `language_of`.
+
+    Returns:
+        It, or None, and one sentence on it; "": there is nothing to tell.
+
+    Raises:
+        BundleError: a language model is damaged.
+    """
+    with suppress(BundleError):  # one that is not there, or is damaged, is written anew
+        own = load_bundle(out) if out and out.exists() else None
+        about = own.provenance.get("language_model", {}) if own else {}
+        at_its_end = old is None and "lines" in about  # what `own_language` gave it is found anew
+        if own and own.language_model and own.alphabet == alphabet and not at_its_end:
+            kept = Language(own.language_model.read_bytes(), about, own.beam, own.calibration)
+            return kept, f"the language model of {out} stays as it is"
+    return language_of(old, alphabet, texts) if old and old.language_model else (None, "")
+
+
 def language_of(old: Bundle, alphabet: Alphabet, texts: Sequence[Sequence[int]]) -> tuple[Language, str]:
     """Take the language model of a bundle to the texts that another, which begins with it, learns from.
 
@@ -93,14 +121,17 @@ def language_of(old: Bundle, alphabet: Alphabet, texts: Sequence[Sequence[int]])
     """
     if old.language_model is None:
         raise ValueError(f"{old.path} has no language model")
-    about = dict(old.provenance.get("language_model", {}))
+    about, size = dict(old.provenance.get("language_model", {})), alphabet.size
+    done = f"is adapted to {count_of(len(texts), 'line')}" if texts else "stays as it is"
     if not texts and alphabet == old.alphabet:
         data = old.language_model.read_bytes()
     else:
-        model, size = load_ngrams(old.language_model), alphabet.size
+        whole = load_ngrams(old.language_model)
+        model = shorter(whole, longest_order(size))
+        if model.order < whole.order:
+            done += f", with n-grams of at most {model.order} graphemes, since the alphabet is large"
         model = adapt(model, Counts.of(texts, model.order, size)) if texts else trie(levels_of(model, size), size)
         data = to_bytes(replace(model, graphemes=alphabet.graphemes))
     if texts:
         about["adapted_to_lines"] = len(texts)
-    done = f"is adapted to {count_of(len(texts), 'line')}" if texts else "stays as it is"
     return Language(data, about, old.beam, old.calibration), f"the language model of {old.path} goes along and {done}"

@@ -78,6 +78,13 @@ def knowing(model: NGrams, words: Sequence[Sequence[int]], space: int | None) ->
     return replace(told, graphemes=model.graphemes)
 
 
+def shorter(model: NGrams, order: int) -> NGrams:
+    """The model without n-grams of more than `order` graphemes, or as it is where it has none."""
+    if model.order <= order:
+        return model
+    return replace(trie(levels_of(model, model.size)[:order], model.size), graphemes=model.graphemes)
+
+
 def levels_of(model: NGrams, size: int) -> list[Level]:
     """The n-grams of a model length by length, packed for an alphabet of `size` classes, at least as many as its own.
 

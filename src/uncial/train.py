@@ -24,7 +24,7 @@ from uncial.checkpoint import Course
 from uncial.config import to_dict
 from uncial.finishing import finish
 from uncial.half_languages import expected_errors
-from uncial.heritage import begin, inherited, language_of
+from uncial.heritage import begin, going_along, inherited
 from uncial.interrupts import interrupts_wait
 from uncial.ngram_file import Language
 from uncial.nn.batches import BatchMaker, plan_batches, spread
@@ -93,7 +93,7 @@ def train(  # noqa: PLR0913 - lines, bundles, settings and ways to go on, of whi
         if run.ranks.rank == 0:
             lines.list_left_out(run.folder / "left_out.tsv")
         run.tell(lines.summary())
-        run.begin_with(old)
+        run.begin_with(old, resume)
         run.splice(old or master, anew=not resume)
         run.learn_from(master)
         if old and config.error_weight:
@@ -123,18 +123,17 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
         self.language: Language | None = None
         self.facts: dict[str, Any] = {"training": to_dict(config)} | lines.facts()
 
-    def begin_with(self, old: Bundle | None) -> None:
+    def begin_with(self, old: Bundle | None, resume: bool) -> None:
         """Take weights from a bundle, and its language model, taken to the training lines if so configured."""
-        if old is None:
-            return
         network, alphabet = self.learner.network, self.lines.alphabet
-        self.tell(take_over(old.weights, old.alphabet, network, alphabet))
-        self.learner.average.load_state_dict(network.state_dict())
-        if self.ranks.rank == 0 and old.language_model:
-            real = self.lines.training[: self.lines.real]
-            texts = [line.classes for line in real if self.config.adapt_language]
-            self.language, note = language_of(old, alphabet, texts)
-            self.tell(note)
+        if old is not None:
+            self.tell(take_over(old.weights, old.alphabet, network, alphabet))
+            self.learner.average.load_state_dict(network.state_dict())
+        if self.ranks.rank == 0:
+            texts = [line.classes for line in self.lines.training[: self.lines.real] if self.config.adapt_language]
+            self.language, note = going_along(self.out if resume else None, old, alphabet, texts)
+            if note:
+                self.tell(note)
         self.ranks.meet()
 
     def splice(self, guide: Bundle | None, anew: bool) -> None:
@@ -292,7 +291,8 @@ class _Run:  # budget: what a run does on its way, each a few lines, all around 
     def _identity(self) -> dict[str, Any]:
         return self.config.decisive() | {
             "alphabet": list(self.lines.alphabet.graphemes),
-            "set of training lines": self.lines.digest,
+            "set of training lines with their texts": self.lines.digest("training"),
+            "set of validation lines with their texts": self.lines.digest("validation"),
             "teacher": self.learner.teacher is not None,
             "bundle to begin with": self.facts.get("begun_with_sha256", ""),
             "bigrams": self.config.bigrams if self.learner.bigrams is not None else 0,

@@ -12,7 +12,8 @@ from uncial.lineimage import LineImageConfig
 # What a run may not change on its way: these make the network, its pictures, and the batches of an epoch.
 _ORDER = "batch_lines", "synthetic_share", "splice_share", "easy_skipped", "narrow_first", "seed"
 _JUDGED = "error_weight"  # how validation lines are read
-DECISIVE = "network", "line_image", *_ORDER, _JUDGED
+_APART = "backbone_rate"  # which weights the optimiser knows, and in which groups
+DECISIVE = "network", "line_image", *_ORDER, _JUDGED, _APART
 
 
 @dataclass(frozen=True, slots=True)

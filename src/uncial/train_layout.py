@@ -29,7 +29,8 @@ from uncial.nn.layout_composed import Marked, composed, cropped, side_by_side
 from uncial.nn.layout_graph import layout_graph, network_of
 from uncial.nn.layout_net import LayoutNet, layout_loss
 from uncial.nn.layout_targets import drawn_lines, varied
-from uncial.nn.learner import move_average, one_cycle
+from uncial.nn.learner import move_average, one_cycle, restore_optimizer, stepped
+from uncial.nn.parallel import Ranks
 from uncial.sources import Sample, split_of
 from uncial.sources.marked_pages import MarkedPage, opened
 
@@ -224,7 +225,8 @@ class _Run:
             self.course.seconds, clock = self.course.seconds + now - clock, now
             if now - told > 15:
                 told = now
-                watch(f"{self.done:.0%}  step {self.course.step:,}  loss {np.mean(recent):.4f}")
+                loss = f"loss {np.nanmean(recent):.4f}{self.course.skipped_note()}"
+                watch(f"{self.done:.0%}  step {self.course.step:,}  {loss}")
             if now - saved > self.config.checkpoint_minutes * 60:
                 saved = now
                 self.save(len(pages.marked))
@@ -238,7 +240,8 @@ class _Run:
         return min(1.0, self.course.seconds / (60 * self.config.minutes))
 
     def learn(self, images: Tensor, targets: Tensor) -> float:
-        """One optimiser step; the loss."""
+        """One optimiser step; the loss, or nan where nothing was learned since it was not finite."""
+        before = [buffer.clone() for buffer in self.network.buffers()]
         self.network.train()
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * one_cycle(self.done, self.config.warmup)
@@ -246,13 +249,12 @@ class _Run:
         with torch.autocast("cpu", dtype or torch.bfloat16, enabled=dtype is not None):
             maps = self.network(images.contiguous(memory_format=torch.channels_last))
         loss = layout_loss(maps, targets)
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
-        self.optimizer.step()
         step = self.course.step = self.course.step + 1
-        move_average(self.average, self.network, min(self.config.averaging, step / (9 + step)))
-        return float(loss.item())
+        if stepped(loss, self.network, before, self.optimizer, 5.0, Ranks()):
+            move_average(self.average, self.network, min(self.config.averaging, step / (9 + step)))
+            return float(loss.item())
+        self.course.skipped += 1
+        return np.nan
 
     def save(self, pages: int) -> None:
         """Write checkpoint and bundle."""
@@ -274,7 +276,7 @@ class _Run:
         self.start = state.get("start", "")
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        restore_optimizer(self.optimizer, state["optimizer"])
 
 
 def _batches(pages: LearnedPages, config: LayoutConfig, first: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -71,10 +71,10 @@ class TrainingLines:
         real = self.training[: self.real]
         return frequent_bigrams((line.classes for line in real), most)
 
-    @property
-    def digest(self) -> str:
-        """Tells whether two trainings learn from the same lines in the same order."""
-        return sha256("\n".join(line.sample.id for line in self.training).encode()).hexdigest()
+    def digest(self, kind: Literal["training", "validation"]) -> str:
+        """Tells whether two trainings have the same lines of a kind, with the same texts, in the same order."""
+        lines: tuple[TrainingLine, ...] = getattr(self, kind)
+        return sha256("\n".join(f"{line.sample.id} {line.classes}" for line in lines).encode()).hexdigest()
 
     def facts(self) -> dict[str, Any]:
         """What a bundle tells of them: how many there are of each kind, where from, and which were held out."""

@@ -2,8 +2,8 @@
 
 All lines go forward together, one informative time step at a time: steps that are surely blank are joined first. A
 prefix keeps the sums over its alignments that end in a blank and in its last grapheme; equal prefixes that are kept are
-merged exactly. Prefixes are ranked by log P(prefix | image) + weight · log P(prefix | language) + their graphemes'
-bonuses. Those of all lines stand in one row; of a line that is surely read they are few, whatever the width.
+merged. Prefixes are ranked by log P(prefix | image) + weight · log P(prefix | language) + their graphemes' bonuses.
+Those of all lines stand in one row; of a line that is surely read they are few, whatever the width.
 
 Source: Graves and Jaitly 2014, "Towards end-to-end speech recognition", section 4; Hannun et al. 2014. The prior: Miao
 et al. 2015, "EESEN", section 3.3, there for each time step, here for each grapheme.
@@ -11,6 +11,7 @@ et al. 2015, "EESEN", section 3.3, there for each time step, here for each graph
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +73,7 @@ class _Prefixes:
     blank: Array  # log-sum of the alignments that end in a blank
     last: Array  # the same of those that end in the last grapheme
     extra: Array  # language model and bonuses
-    node: Ids  # of the tree of prefixes; equal prefixes that are kept at a time have one node
+    node: Ids  # of the tree of prefixes; one that was dropped and grows again gets another
     parent: Ids  # node of the prefix without its last grapheme, -1 for the empty one
     class_: Ids  # the last grapheme, 0 for the empty prefix
     context: Ids  # of the language model
@@ -93,7 +94,7 @@ class _Grown:
 
     short: Ids  # which other
     class_: Ids  # the grapheme
-    last: Array  # log-sum of the alignments, all of which end in it
+    last: Array  # log-sum of the alignments; all end in it
     extra: Array  # language model, where it was asked, and bonuses
     context: Ids  # of the language model
 
@@ -115,8 +116,7 @@ def beam_search(
     config = config or BeamConfig()
     if not log_probs:
         return []
-    never = float(NEVER)
-    given = (np.nan_to_num(np.asarray(line, np.float32), nan=never, neginf=never) for line in log_probs)
+    given = (np.nan_to_num(np.asarray(line, np.float32), nan=float(NEVER), neginf=float(NEVER)) for line in log_probs)
     steps = [_informative(line, config.blank) for line in given]
     lengths = np.array([len(line) for line in steps])
     order = np.argsort(-lengths, kind="stable")  # so that lines that have ended stand last
@@ -132,10 +132,11 @@ def beam_search(
         if cut < len(going.line):
             ended.append(going.of(np.arange(cut, len(going.line))))  # a copy, which does not hold the others
         going = search.forward(going.of(slice(cut)), padded[:lines, t], tried[:lines, t], emitted[:lines, t])
-    readings: list[list[Hypothesis]] = [[] for _ in order]
-    for line, reading in search.readings([*ended, going]):
-        readings[order[line]].append(reading)
-    return readings
+    texts: list[dict[tuple[int, ...], float]] = [{} for _ in order]
+    for line, text, score in search.readings([*ended, going]):
+        some = texts[order[line]]
+        some[text] = float(np.logaddexp(some.get(text, -np.inf), score))  # twice, where a prefix grew again
+    return [[Hypothesis(*one) for one in sorted(some.items(), key=itemgetter(1), reverse=True)] for some in texts]
 
 
 def bonuses(classes: int, model: NGrams | None, config: BeamConfig) -> Array:
@@ -223,8 +224,8 @@ class _Search:
         after.node[new], after.context[new] = self._add(after.parent[new], after.class_[new]), grown.context[born]
         return after
 
-    def readings(self, parts: Sequence[_Prefixes]) -> Iterator[tuple[int, Hypothesis]]:
-        """Line and reading of each prefix, ranked once more with the end of its line; a part ended together."""
+    def readings(self, parts: Sequence[_Prefixes]) -> Iterator[tuple[int, tuple[int, ...], float]]:
+        """Line, text and score of each prefix, ranked with the end of its line, too; a part ended together."""
         parents, classes = (np.concatenate([grown[n] for grown in self.tree]) for n in (0, 1))
         for ended in parts:
             score = ended.total + ended.extra
@@ -239,7 +240,7 @@ class _Search:
             first = (texts == 0).sum(axis=1) - 1  # shorter texts begin later
             told = ended.line[ranked].tolist(), score[ranked].tolist(), texts[:, :-1].tolist(), first.tolist()
             for line, value, text, begin in zip(*told, strict=True):
-                yield line, Hypothesis(tuple(text[begin:]), value)
+                yield line, tuple(text[begin:]), value
 
     def _add(self, parents: Ids, classes: Ids) -> Ids:
         """New nodes of the tree."""

@@ -25,7 +25,8 @@ def text_log_probs(lines: Sequence[Array], texts: Sequence[Texts]) -> list[NDArr
 
     Args:
         lines: (T, C) natural-log posteriors of each; class 0 is the blank.
-        texts: of each line, as classes 1..C-1; one that the time steps are too few for gets less than -1e29.
+        texts: of each line, as classes 1..C-1; one that the time steps are too few for, or that lies some
+            700 nats behind what the image shows, gets less than -1e29.
 
     Returns:
         For each line (n,), one for each of its texts.

@@ -171,7 +171,7 @@ def fastest_autocast(device: torch.device) -> torch.dtype | None:
     On a CPU, bf16 gains only where there are instructions for it (AVX512-BF16 or AMX).
     """
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else None
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else None
     if device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() and _bf16_instructions() else None
     return None

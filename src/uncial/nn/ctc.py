@@ -22,5 +22,15 @@ def ctc_loss(logits: Tensor, lengths: Tensor, classes: Tensor, counts: Tensor) -
     Returns:
         (N,) losses in nats; infinite for a text that its time steps cannot spell.
     """
-    log_probs = functional.log_softmax(logits.float(), dim=2).transpose(0, 1)
-    return functional.ctc_loss(log_probs, classes, lengths, counts, blank=BLANK, reduction="none")
+    return text_losses(functional.log_softmax(logits.float(), dim=2), lengths, classes, counts)
+
+
+def text_losses(log_probs: Tensor, lengths: Tensor, classes: Tensor, counts: Tensor) -> Tensor:
+    """The same from (N, T, C) natural-log posteriors in float32.
+
+    On the CPU where they lie on an Apple GPU, for which PyTorch has no such loss (pytorch issue 160829).
+    """
+    there, steps = log_probs.device, log_probs.transpose(0, 1)
+    if there.type == "mps":
+        steps, lengths, classes, counts = steps.cpu(), lengths.cpu(), classes.cpu(), counts.cpu()
+    return functional.ctc_loss(steps, classes, lengths, counts, blank=BLANK, reduction="none").to(there)

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from uncial.alphabet import BLANK
 from uncial.decoders import SURE, BeamConfig, Hypothesis, beam_readings, beam_search, shares_of
 from uncial.ngram import NGrams
 from uncial.nn.batches import Batch
+from uncial.nn.ctc import text_losses
 
 LEAST = 2e-3  # share of a reading; rarer ones teach nothing
 
@@ -59,8 +59,7 @@ class ExpectedErrors:
         line = torch.tensor(rows, device=logits.device)
         counts = torch.tensor([len(text) for text in texts])
         classes = torch.tensor([class_ for text in texts for class_ in text], dtype=torch.long)
-        steps = log_probs[line].transpose(0, 1)
-        seen = -functional.ctc_loss(steps, classes, lengths[line].cpu(), counts, blank=BLANK, reduction="none")
+        seen = -text_losses(log_probs[line], lengths[line].cpu(), classes, counts)
         # The score that the search gave, which knows the language, with the gradient of what is seen in the image.
         score = (seen + (torch.tensor(scores, device=seen.device) - seen.detach())) / SURE
         greatest = score.detach().new_full((len(logits),), -torch.inf).scatter_reduce(0, line, score.detach(), "amax")

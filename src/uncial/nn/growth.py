@@ -27,7 +27,8 @@ def widened(weights: Mapping[str, NDArray[np.floating]], network: CRNN) -> dict[
         All of the weights in float32, those of recurrent layers of another kind, or wider than the network's, as they
         were.
     """
-    state, ways = network.state_dict(), 2 if network.config.bidirectional else 1
+    state = {name: value.cpu() for name, value in network.state_dict().items()}
+    ways = 2 if network.config.bidirectional else 1
     gates = _gates_of_both(weights, network)
     old = {name: torch.tensor(np.asarray(value, dtype=np.float32)) for name, value in weights.items()}
     return {n: _widened(n, value, state[n], gates, ways) if gates and n in state else value for n, value in old.items()}

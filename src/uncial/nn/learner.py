@@ -78,24 +78,18 @@ class Learner:
         rate = self.config.learning_rate * one_cycle(done, self.config.warmup)
         for group, factor in zip(self.optimizer.param_groups, self.factors, strict=True):
             group["lr"] = rate * factor
-        buffers = [buffer.clone() for buffer in self.network.buffers()]
+        before = [buffer.clone() for buffer in self.heads.buffers()]
         self.network.train()
-        if not self.config.batch_statistics:
-            for part in self.network.modules():
+        if not (self.config.batch_statistics and self.config.backbone_rate):
+            for part in self.network.modules():  # all of which are the backbone's
                 if isinstance(part, nn.BatchNorm2d):
                     part.eval()
         loss = self.loss(batch.to(self.device, self.layout))
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        length = torch.nn.utils.clip_grad_norm_(self.heads.parameters(), self.config.clip)
-        if self.ranks.all(math.isfinite(float(length)) and math.isfinite(loss.item())):
-            self.optimizer.step()
+        if stepped(loss, self.heads, before, self.optimizer, self.config.clip, self.ranks):
             # Early weights are forgotten quickly: the average covers a tenth of the run until it reaches its width.
             move_average(self.average, self.network, min(self.config.averaging, (1 + step) / (10 + step)))
             self.bad_in_a_row = 0
             return loss.item()
-        for buffer, before in zip(self.network.buffers(), buffers, strict=True):
-            buffer.copy_(before)
         self.bad_in_a_row += 1
         if self.bad_in_a_row >= GIVE_UP_AFTER:
             raise TrainingError(
@@ -166,7 +160,7 @@ class Learner:
         """Take up a state made by `state`."""
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        restore_optimizer(self.optimizer, state["optimizer"])
         if self.bigrams is not None:
             self.bigrams.load_state_dict(state["bigrams"])
 
@@ -179,6 +173,46 @@ def one_cycle(done: float, warmup: float) -> float:
     if done < warmup:
         return 0.04 + 0.96 * (1 - math.cos(math.pi * done / warmup)) / 2
     return 0.001 + 0.999 * (1 + math.cos(math.pi * (done - warmup) / (1 - warmup))) / 2
+
+
+def stepped(
+    loss: Tensor,
+    module: nn.Module,
+    before: Sequence[Tensor],
+    optimizer: torch.optim.Optimizer,
+    clip: float,
+    ranks: Ranks,
+) -> bool:
+    """One step down the gradient, or none where loss or gradient is not finite.
+
+    Args:
+        loss: of the module.
+        module: what learns.
+        before: copies of its buffers, made before the forward pass; they are put back where no step is taken.
+        optimizer: of the module's weights.
+        clip: length of the gradient at most.
+        ranks: the processes that train together; all of them step, or none.
+
+    Returns:
+        Whether it was taken.
+    """
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    length = torch.nn.utils.clip_grad_norm_(module.parameters(), clip)
+    if finite := ranks.all(math.isfinite(float(length)) and math.isfinite(loss.item())):
+        optimizer.step()
+    else:
+        for buffer, value in zip(module.buffers(), before, strict=True):
+            buffer.copy_(value)
+    return finite
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Take up what an optimiser has learned of its gradients; its settings stay those that it was made with."""
+    settings = [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, own in zip(optimizer.param_groups, settings, strict=True):
+        group.update(own)
 
 
 @torch.no_grad()

@@ -48,9 +48,12 @@ class Ranks:
         if world == 1:
             return cls()
         if not torch.distributed.is_initialized():
-            torch.distributed.init_process_group(
-                "nccl" if device in ("auto", "cuda") and torch.cuda.is_available() else "gloo"
-            )
+            if device in ("auto", "cuda") and torch.cuda.is_available():
+                own = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+                torch.cuda.set_device(own)  # else all would add up on the first
+                torch.distributed.init_process_group("nccl", device_id=own)
+            else:
+                torch.distributed.init_process_group("gloo")
         return cls(torch.distributed.get_rank(), world)
 
     def device(self, name: str) -> torch.device:

@@ -34,7 +34,7 @@ def take_over(weights: Mapping[str, NDArray[np.floating]], before: Alphabet, net
     Returns:
         One sentence on what was kept and what is new.
     """
-    state = network.state_dict()
+    state = {name: value.cpu() for name, value in network.state_dict().items()}  # where `weights` are
     old_class = {g: c for c, g in enumerate(before.graphemes, start=1)}
     same = [(BLANK, BLANK)]
     same += [(c, old_class[g]) for c, g in enumerate(alphabet.graphemes, start=1) if g in old_class]
