@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -170,3 +171,5 @@ def test_pages_without_split_validate_one_in_twenty_whatever_else_there_is() -> 
     held_out = [page for page in pages if split_of(page) == "val"]
     assert 70 <= len(held_out) <= 130
     assert held_out == [page for page in pages[::-1] if split_of(page) == "val"][::-1]
+    renamed = [replace(page, id=f"other/{page.page}", collection="other") for page in pages]
+    assert [page.page for page in held_out] == [page.page for page in renamed if split_of(page) == "val"]

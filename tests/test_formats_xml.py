@@ -219,3 +219,16 @@ def test_a_page_file_of_a_later_page_does_not_get_the_first_one(tmp_path: Path) 
     assert image_beside(path, "scan.pdf#1") is None
     (tmp_path / "scan-0002.png").touch()
     assert image_beside(path, "scan.tif#2") == tmp_path / "scan-0002.png"
+
+
+def test_a_page_of_a_pdf_is_looked_for_as_an_image_of_its_own(tmp_path: Path) -> None:
+    path = written("page", usual_page(), tmp_path).rename(tmp_path / "scan-0001.xml")
+    (tmp_path / "scan.pdf").touch()
+    assert image_beside(path, "scan.pdf#1") is None
+    assert image_called("scan.pdf#1", path) == "scan.pdf#1, saved as scan-0001.png,"
+    (tmp_path / "scan-0001.png").touch()
+    assert image_beside(path, "scan.pdf#1") == tmp_path / "scan-0001.png"
+    assert image_beside(tmp_path / "scan.xml", "scan.pdf") is None
+    assert image_called("scan.pdf", tmp_path / "scan.xml") == "scan.pdf, saved as scan.png,"
+    (tmp_path / "scan.png").touch()
+    assert image_beside(tmp_path / "scan.xml", "scan.pdf") == tmp_path / "scan.png"

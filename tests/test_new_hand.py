@@ -158,6 +158,16 @@ def test_lines_to_choose_by_are_held_out_and_spread(count: int, held_out: int) -
     assert max(np.diff([0, *apart, count])) <= count // held_out + 1
 
 
+def test_lines_that_names_of_pages_hold_out_are_remembered_too() -> None:
+    some = [sample(n, TEXTS[n % 4], "") for n in range(60)]
+    lines = gather(some, settings(), None)
+    assert lines.held_out == tuple(line.sample.id for line in lines.validation)
+    assert 0 < len(lines.held_out) < 10
+    known = with_held_out(some, lines.held_out)
+    assert {one.id for one in known if one.split == "val"} == set(lines.held_out)
+    assert gather([*some, sample(90, TEXTS[0], "val")], settings(), None).held_out == ()  # a source tells
+
+
 def test_held_out_lines_are_told_apart_where_no_source_does() -> None:
     some = [*(sample(n, TEXTS[0], "") for n in range(3)), sample(3, TEXTS[0], "test")]
     other = replace(sample(2, TEXTS[0], ""), id="other/2", collection="other")

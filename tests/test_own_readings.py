@@ -124,6 +124,16 @@ def test_scans_that_are_transcribed_are_not_read(tmp_path: Path, drawn_lines: Li
     assert not (tmp_path / "mine.run").exists()
 
 
+def test_a_single_transcribed_line_is_told_before_scans_are_read(
+    tmp_path: Path, scans: Path, tiny_bundle: Bundle
+) -> None:
+    one = write_pairs(tmp_path / "one", [draw_line("on a hill")])
+    ran = learn(tmp_path / "mine", one, "--untranscribed", scans, "--from", tiny_bundle.path)
+    assert ran.code == 2
+    assert "of 1 transcribed line in DATA 1 can be used, and one has to be held out to choose by" in ran.told
+    assert not list(tmp_path.glob("mine.run/*"))
+
+
 def test_pages_are_known_by_their_page_files_and_by_the_names_that_lines_tell(tmp_path: Path) -> None:
     pages = ROOT / "examples" / "pages"
     (tmp_path / "will.jpg").write_bytes((pages / "will.jpg").read_bytes())

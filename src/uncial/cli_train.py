@@ -192,8 +192,25 @@ def lines_for(  # noqa: PLR0913 - what is named of each kind, and where it goes
     from uncial.sources import read_samples
 
     samples, drawn = (read_samples(named) if named else [] for named in (data, synthetic))
+    if untranscribed and samples:
+        check_shareable(samples)
     read = own_lines(untranscribed, start, samples, out, resume=resume) if untranscribed and start else []
     return {"samples": samples, "read": read, "synthetic": drawn}
+
+
+def check_shareable(samples: "Sequence[Sample]") -> None:
+    """See before many scans are read that transcribed lines are enough to learn from some and choose by others.
+
+    Raises:
+        ConfigError: they are not.
+    """
+    from uncial.sources import split_of
+
+    usable = sum(split_of(sample) != "test" and not sample.flaw and bool(sample.text.strip()) for sample in samples)
+    if usable < 2:
+        cure = "transcribe more (uncial data check tells what is wrong with them), or leave DATA out"
+        told = f"of {count_of(len(samples), 'transcribed line')} in DATA {usable or 'none'} can be used"
+        raise ConfigError(f"{told}, and one has to be held out to choose by; {cure}")
 
 
 def own_lines(

@@ -40,7 +40,7 @@ class TrainingLines:
         synthetic: how many of `training` are synthetic; they stand last.
         read: how many of the others have the text that a bundle read there.
         sources: what each collection of training lines tells of its origin, licence and attribution, where it does.
-        held_out: ids of `validation` where neither sources nor names of pages put them there; a bundle remembers them.
+        held_out: ids of `validation` where no source put them there; a bundle remembers them.
     """
 
     training: tuple[TrainingLine, ...]
@@ -164,7 +164,7 @@ def gather(
     count, own = (_among(usable["train"], some) for some in (synthetic, read))
     if count == len(usable["train"]):
         raise GroundTruthError("all lines to learn from are synthetic; name them as ground truth, or add real ones")
-    apart = usable["val"] if _holds_out(shared, config.held_out) else ()
+    apart = () if any(sample.split == "val" for sample in shared) else usable["val"]
     held_out = tuple(line.sample.id for line in apart)
     sources = _sources(usable["train"])
     return TrainingLines(usable["train"], usable["val"], alphabet, tuple(left_out), sources, count, held_out, own)

@@ -17,6 +17,7 @@ from uncial.formats.xml_files import free_name, parsed
 from uncial.geometry import Box, Points, baseline_of, box_around
 from uncial.image_file import IMAGE_SUFFIXES
 
+NO_IMAGES = ".xml", ".pdf"
 OF_SEVERAL = re.compile(r".+#([0-9]+)")  # the name of one page of a file of several
 
 PAGE_FILES: dict[str, Callable[[etree._Element], WrittenPage]] = {
@@ -87,24 +88,26 @@ def image_beside(path: Path, told: str) -> Path | None:
     name = _base_name(told)
     of_several = OF_SEVERAL.fullmatch(name)
     stems = dict.fromkeys((path.stem,) if of_several else (Path(name).stem, path.stem))
-    if of_several and int(of_several[1]) == 1:
-        name = name.rpartition("#")[0]
+    suffixes = [s for suffix in IMAGE_SUFFIXES for s in (suffix, suffix.upper())]
+    names = [name, *(stem + s for stem in stems if stem for s in suffixes)]
+    if of_several and int(of_several[1]) == 1:  # TIFF opens as its first page; PDF is no image
+        names.append(name.rpartition("#")[0])
     for folder in (path.parent, path.parent.parent, path.parent / "images", path.parent.parent / "images"):
-        names = [stem + s for stem in stems if stem for suffix in IMAGE_SUFFIXES for s in (suffix, suffix.upper())]
-        for candidate in (folder / n for n in (name, *names) if n):
-            if candidate.suffix.lower() != ".xml" and _is_file(candidate):
+        for candidate in (folder / n for n in names if n):
+            if candidate.suffix.lower() not in NO_IMAGES and _is_file(candidate):
                 return candidate
     return None
 
 
 def image_called(told: str, path: Path) -> str:
-    """The image of a page file for a message: as it is told, and by which name one page of several is found.
+    """The image of a page file for a message: as it is told, and by which name a page of PDF or of several is found.
 
     Args:
         told: name of the image as it stands in the page file; "" where it is not told.
         path: of the page file.
     """
-    page = f", saved as {path.stem}.png," if OF_SEVERAL.fullmatch(_base_name(told)) else ""
+    inside = OF_SEVERAL.fullmatch(_base_name(told)) or told.lower().endswith(".pdf")
+    page = f", saved as {path.stem}.png," if inside else ""
     return f"{told or path.stem}{page}"
 
 

@@ -74,11 +74,12 @@ class Sample:
 def split_of(sample: Sample) -> str:
     """The split a sample belongs to; where its source has none, a fixed 5 % of the pages are "val".
 
-    The choice hangs on the page's name alone, so that it is the same in every run, and on every machine.
+    The choice hangs on the names of document and page alone, so that it is the same in every run, on every machine, and
+    under every name of the folder or archive.
     """
     if sample.split:
         return sample.split
-    page = "\0".join((sample.collection, sample.document, sample.page))
+    page = f"{sample.document}\0{sample.page}"
     chance = int.from_bytes(hashlib.sha256(page.encode()).digest()[:8], "big") / 2**64
     return "val" if chance < HELD_OUT else "train"
 
